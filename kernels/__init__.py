@@ -1,0 +1,1 @@
+"""Tiles of arithmetic on tensors; knows no model."""

@@ -1,0 +1,1 @@
+"""Torch definitions, weights and training; no sockets, no Redis, no environment."""

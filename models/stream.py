@@ -1,0 +1,61 @@
+"""The contract between whoever has frames and whoever turns them into other frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.uint8]  # (T, H, W, 3) RGB
+
+
+class StreamModel(Protocol):
+    """One live stream of one model: frames in, as many frames out.
+
+    All state lives between one `start` and the next.  How frames are cut into calls of `step`
+    does not change a bit of what comes out, and the same seed gives the same bits.
+    Height and width are multiples of 16, at most 1280x720 pixels of area; they may change between
+    steps, which forgets what was shown before.  Not thread-safe: one owner at a time.
+    """
+
+    def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
+        """Take on a look and forget what was shown.
+
+        Args:
+            prompt: free words; "" (after strip) is no look at all: frames come back as they are.
+            seed: 0 <= seed < 2**32, fixes the noise of the stream.
+            strength: 0 gives the input back bit for bit, 1 is the look alone.
+        Raises: ValueError if seed or strength is out of range.
+        """
+
+    def step(self, frames: Frames) -> Frames:
+        """Return the frames in the look of `start`.
+
+        Args:
+            frames: (T, H, W, 3) uint8 RGB, any T >= 0.
+        Returns: (T, H, W, 3) uint8 RGB.
+        Raises: ValueError on a wrong shape or dtype; RuntimeError before the first `start`.
+        """
+
+    def save(self) -> bytes:
+        """Everything `load` needs to go on identically, in a process with the same weights."""
+
+    def load(self, state: bytes) -> None:
+        """Continue a saved stream.  Raises ValueError if `state` is damaged or of another model."""
+
+
+class Model(Protocol):
+    """Loaded weights, shared by any number of streams; its methods may be called from any thread."""
+
+    name: str
+
+    def stream(self) -> StreamModel:
+        """A new stream; `start` it before the first `step`."""
+
+    def prepare(self, prompt: str) -> None:
+        """Compute and keep what `start(prompt)` will need, so that it returns at once."""
+
+    def enhance(self, prompt: str) -> Iterator[str]:
+        """Pieces of a richer prompt as the LLM writes them, to be joined without a separator."""

@@ -1,0 +1,1 @@
+"""Media, signalling, sessions and the command line: everything that touches a socket, a file or a clock."""

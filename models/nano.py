@@ -1,0 +1,195 @@
+"""`nano`, the default model, through torch: weights, LLM and streams behind the contract of stream.py."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from reverie.models import llm, weights
+from reverie.models.config import NANO
+from reverie.models.layers import KV
+from reverie.models.memory import Ring
+from reverie.models.network import Network, Style
+from reverie.models.prompt import normal, prompt_states
+from reverie.models.stream import Frames
+
+MAX_AREA = 1280 * 720
+STYLES_KEPT = 64
+
+
+def load(device: str = "cpu", steps: int = 1, path: Path | None = None) -> Nano:
+    """The shipped weights with SmolLM2 beside them.
+
+    Args:
+        device: "cpu" (bfloat16 where the CPU multiplies it natively, else float32).
+        steps: denoising steps per frame, 1 to 4.
+        path: other weights of the same network (.safetensors).
+    Raises: ValueError on an unknown device or steps out of range; FileNotFoundError if weights are missing.
+    """
+    if device not in ("cpu", "torch"):
+        raise ValueError(f"nano runs on cpu, not on {device!r}")
+    network = Network(NANO)
+    network.load_state_dict(weights.load(path or weights.SHIPPED))
+    return Nano(network.eval().requires_grad_(False), llm.load(None, dtype=torch.float32), steps, fast_dtype())
+
+
+def fast_dtype() -> torch.dtype:
+    """bfloat16 on a CPU with native bfloat16 products, else float32."""
+    capabilities = torch.cpu.get_capabilities()
+    native = ("avx512_bf16", "amx_bf16", "amx_tile", "bf16", "sve_bf16")
+    return torch.bfloat16 if any(capabilities.get(name) for name in native) else torch.float32
+
+
+class Nano:
+    """Network and LLM, shared by all streams."""
+
+    name = "nano"
+
+    def __init__(self, network: Network, language: llm.LLM, steps: int, dtype: torch.dtype) -> None:
+        if not 1 <= steps <= 4:
+            raise ValueError(f"steps must be 1 to 4, got {steps}")
+        self.steps = steps
+        self.dtype = dtype
+        self.network = network  # float32: makes styles
+        self.frames = copy.deepcopy(network).to(dtype, memory_format=torch.channels_last)  # makes frames
+        self._llm = language
+        self._styles: OrderedDict[str, tuple[Style, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def stream(self) -> NanoStream:
+        return NanoStream(self)
+
+    def prepare(self, prompt: str) -> None:
+        if prompt.strip():
+            self.style(prompt)
+
+    def enhance(self, prompt: str) -> Iterator[str]:
+        return self._llm.enhance(prompt)
+
+    def style(self, prompt: str) -> tuple[Style, ...]:
+        """One style per denoising step, in the frames' dtype; the last few dozen prompts are kept."""
+        key = normal(prompt)
+        with self._lock:
+            if key not in self._styles:
+                self._styles[key] = self._make_style(key)
+                if len(self._styles) > STYLES_KEPT:
+                    self._styles.popitem(last=False)
+            self._styles.move_to_end(key)
+            return self._styles[key]
+
+    @torch.inference_mode()
+    def _make_style(self, prompt: str) -> tuple[Style, ...]:
+        states = prompt_states(self._llm, prompt, self.network.config.llm_layers)[None]
+        tokens = self.network.connector(states, torch.ones(states.shape[:2], dtype=torch.bool))
+        times = torch.tensor([1 - i / self.steps for i in range(self.steps)])
+        styles = (self.network.style(tokens, t[None]) for t in times)
+        return tuple(tree_map(lambda x: x.to(self.dtype), style) for style in styles)
+
+
+class NanoStream:
+    """A live stream: a look, a noise picture and the ring of what was shown."""
+
+    def __init__(self, model: Nano) -> None:
+        self._model = model
+        self._started = False
+
+    def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength must be 0 to 1, got {strength}")
+        self._styles = self._model.style(prompt) if prompt.strip() else ()
+        self._prompt, self._seed, self._strength = prompt, seed, strength
+        self._forget(0, 0)
+        self._started = True
+
+    def step(self, frames: Frames) -> Frames:
+        if not self._started:
+            raise RuntimeError("start the stream before its first step")
+        check(frames)
+        if not self._styles or self._strength == 0:
+            return frames.copy()
+        if len(frames) and frames.shape[1:3] != self._size:
+            self._forget(*frames.shape[1:3])
+        return np.stack([self._frame(frame) for frame in frames]) if len(frames) else frames.copy()
+
+    @torch.inference_mode()
+    def _frame(self, frame: Frames) -> Frames:
+        model, network = self._model, self._model.frames
+        source = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+        x = (source / 127.5 - 1).to(model.dtype)
+        seen, x_t = network.encoder(x), self._noise
+        for i, style in enumerate(self._styles):
+            picture = network.decode(x, seen, x_t, style, self._rings).clamp(-1, 1)
+            left = 1 - (i + 1) / model.steps  # noise still to be removed after this step
+            x_t = ((1 - left) * picture + left * self._noise).to(model.dtype)
+        for ring in self._rings:
+            ring.advance()
+        shown = source.lerp(picture * 127.5 + 127.5, self._strength)
+        return shown.round_().clamp_(0, 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()
+
+    def _forget(self, height: int, width: int) -> None:
+        config = self._model.network.config
+        self._size = (height, width)
+        self._rings = [Ring(config.recent) for _ in range(config.blocks)]
+        self._noise = noise(self._seed, height, width).to(self._model.dtype)
+
+    def save(self) -> bytes:
+        if not self._started:
+            raise RuntimeError("start the stream before saving it")
+        tensors: dict[str, Tensor] = {}
+        for i, ring in enumerate(self._rings):
+            if ring.kv is not None:
+                tensors |= {f"{i}.k": ring.kv.k.contiguous(), f"{i}.v": ring.kv.v.contiguous()}
+        tensors["numbers"] = torch.tensor([self._seed, self._rings[0].frame, *self._size], dtype=torch.int64)
+        tensors["strength"] = torch.tensor(self._strength, dtype=torch.float64)
+        tensors["prompt"] = torch.frombuffer(bytearray(self._prompt.encode() + b"\0"), dtype=torch.uint8)
+        return save_tensors(tensors, {"model": f"{self._model.name} {self._model.steps} {self._model.dtype}"})
+
+    def load(self, state: bytes) -> None:
+        try:
+            tensors = load_tensors(state)
+            seed, frame, height, width = (int(n) for n in tensors["numbers"])
+            prompt = bytes(tensors["prompt"].numpy())[:-1].decode()
+            kept = [(tensors[f"{i}.k"], tensors[f"{i}.v"]) for i in range(len(self._model.network.blocks)) if frame]
+            strength = float(tensors["strength"])
+        except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
+            raise ValueError(f"this is not a saved stream of {self._model.name}: {error}") from None
+        config = self._model.network.config
+        tokens = config.slots * (height // 16) * (width // 16)
+        expected = (1, config.heads, tokens, config.head_width)
+        for tensor in (x for pair in kept for x in pair):
+            if tuple(tensor.shape) != expected or tensor.dtype != self._model.dtype:
+                raise ValueError(f"saved memory is {tensor.dtype} {tuple(tensor.shape)}, needs {self._model.dtype} {expected}")
+        self.start(prompt, seed, strength)
+        self._forget(height, width)
+        for ring, (k, v) in zip(self._rings, kept, strict=False):
+            ring.kv, ring.frame = KV(k.clone(), v.clone()), frame
+
+
+def check(frames: Frames) -> None:
+    """Raises ValueError unless `frames` is what the contract says."""
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise ValueError(f"frames must be uint8 (T, H, W, 3), got {frames.dtype} {frames.shape}")
+    height, width = frames.shape[1:3]
+    if height % 16 or width % 16 or not height or not width:
+        raise ValueError(f"height and width must be multiples of 16, got {width}x{height}")
+    if height * width > MAX_AREA:
+        raise ValueError(f"{width}x{height} is more than 1280x720 pixels of area")
+
+
+def noise(seed: int, height: int, width: int) -> Tensor:
+    """The stream's noise picture (1, 3, H, W), the same for a seed on every machine."""
+    generator = np.random.Generator(np.random.Philox(seed))
+    return torch.from_numpy(generator.standard_normal((1, 3, height, width), np.float32))

@@ -1,0 +1,79 @@
+"""Held-out figures and contact sheets of weights: PSNR against the teachers, seen and unseen phrases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reverie.models.config import NANO
+from reverie.models.memory import Clip
+from reverie.models.nano import fast_dtype, noise
+from reverie.models.network import Network
+from reverie.models.train.words import Words
+
+Pictures = NDArray[np.uint8]  # (T, H, W, 3)
+
+
+class Painter:
+    """A network on whole clips, for figures: the training traversal, in the dtype of use."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network.eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def __call__(self, clip: Pictures, words: Words, phrase: int) -> Pictures:
+        states, mask = words.take([phrase])
+        source = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x_t = noise(0, *clip.shape[1:3]).repeat(len(clip), 1, 1, 1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_dtype() is torch.bfloat16):
+            style = self.network.style(self.network.connector(states, mask), torch.ones(1)).repeat(len(clip))
+            recall = [Clip(len(clip), NANO.recent) for _ in self.network.blocks]
+            shown = self.network(source, x_t, style, recall)
+        return ((shown.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def psnr(picture: Pictures, target: Pictures) -> float:
+    """Decibels on 0..255; equal pictures give 99."""
+    error = float(np.square(picture.astype(np.float64) - target).mean())
+    return 99.0 if error == 0 else min(99.0, 10 * float(np.log10(255**2 / error)))
+
+
+def figures(
+    network: Network, held: Pictures, looks: Sequence[str], seen: Words, unseen: Words, items: int
+) -> dict[str, dict[str, float]]:
+    """Per look and in the mean: PSNR of the source itself, of seen and of unseen phrases, in dB.
+
+    Args:
+        held: (items, T, 1 + looks, H, W, 3), the source first.
+    """
+    painter, rng, rows = Painter(network), np.random.default_rng(0), {}
+    for look, name in enumerate(looks):
+        scores = []
+        for item in held[:items]:
+            source, target = item[:, 0], item[:, 1 + look]
+            pick = lambda words: int(rng.integers(words.first[look], words.first[look + 1]))  # noqa: B023, E731
+            shown = [painter(source, words, pick(words)) for words in (seen, unseen)]
+            scores.append([psnr(source[-1], target[-1]), *(psnr(picture[-1], target[-1]) for picture in shown)])
+        rows[name] = dict(zip(("source", "seen", "unseen"), np.mean(scores, 0).round(2).tolist(), strict=True))
+    rows["mean"] = {key: round(float(np.mean([row[key] for row in rows.values()])), 2) for key in rows[looks[0]]}
+    return rows
+
+
+def sheet(network: Network, held: Pictures, looks: Sequence[str], words: Words, items: Sequence[int], path: Path) -> None:
+    """A PNG: for each item, a row of teachers and below it a row of answers; the source on the left."""
+    painter, rows = Painter(network), []
+    for item in items:
+        clip = held[item]
+        answers = [painter(clip[:, 0], words, int(words.first[look]))[-1] for look in range(len(looks))]
+        rows.append(np.concatenate([clip[-1, 0], *clip[-1, 1:]], 1))
+        rows.append(np.concatenate([clip[-1, 0], *answers], 1))
+    whole = np.concatenate(rows)
+    scale = min(1.0, 6000 / whole.shape[1])
+    whole = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(whole, cv2.COLOR_RGB2BGR))

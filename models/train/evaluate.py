@@ -28,7 +28,7 @@ class Painter:
     @torch.inference_mode()
     def __call__(self, clip: Pictures, words: Words, phrase: int) -> Pictures:
         states, mask = words.take([phrase])
-        source = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 127.5 - 1
+        source = torch.from_numpy(clip.copy()).permute(0, 3, 1, 2).float() / 127.5 - 1
         x_t = noise(0, *clip.shape[1:3]).repeat(len(clip), 1, 1, 1)
         with torch.autocast("cpu", torch.bfloat16, enabled=fast_dtype() is torch.bfloat16):
             style = self.network.style(self.network.connector(states, mask), torch.ones(1)).repeat(len(clip))

@@ -209,7 +209,7 @@ class Report:
     def add(self, trainer: Trainer, losses: dict[str, Tensor], pictures: int) -> None:
         self.pictures += pictures
         for name, loss in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(loss) / REPORT_EVERY
+            self.sums[name] = self.sums.get(name, 0.0) + float(loss.detach()) / REPORT_EVERY
         if trainer.step % REPORT_EVERY:
             return
         speed = self.pictures / (time.monotonic() - self.began)

@@ -46,5 +46,5 @@ NANO = Config(
     style_tokens=16,
     cond=256,
     llm_width=576,
-    llm_layers=(12, 24),
+    llm_layers=(1, 9),
 )

@@ -1,0 +1,47 @@
+"""A short prompt made richer by the LLM, held to what was asked.
+
+A model of 135 M parameters rambles: it is shown examples, told to stop at the end of the line, and the raw prompt always
+comes first, so the look that was asked for stays the look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+MAX_TOKENS = 36
+MAX_CHARACTERS = 300
+EXAMPLES = (
+    ("pencil sketch", "fine graphite lines on white paper, soft hatching, light grey shadows"),
+    ("neon", "glowing outlines on black, electric pink and cyan light, deep dark background"),
+    ("old oil painting", "thick brush strokes on canvas, rich warm colours, soft candle light"),
+)
+
+
+def rewrite(prompt: str, generate: Callable[[str, int], Iterator[str]]) -> Iterator[str]:
+    """Yields the raw prompt (one line, cut to fit), then details as they are written.
+
+    Args: generate: continues a text, in pieces, for at most so many tokens.
+    """
+    raw = " ".join(prompt.split())[: MAX_CHARACTERS // 2]
+    yield raw
+    shown = "".join(f"Style: {short}\nDetails: {rich}\n\n" for short, rich in EXAMPLES)
+    told = len(raw)
+    details = _one_line(generate(f"{shown}Style: {raw}\nDetails:", MAX_TOKENS))
+    for i, piece in enumerate(details):
+        text = (", " if i == 0 else "") + (piece.lstrip() if i == 0 else piece)
+        told += len(text)
+        if told > MAX_CHARACTERS:
+            return
+        yield text
+
+
+def _one_line(pieces: Iterator[str]) -> Iterator[str]:
+    """Up to the first line end; blank pieces before the first word are left out."""
+    begun = False
+    for piece in pieces:
+        head, newline, _ = piece.partition("\n")
+        if head.strip() or (begun and head):
+            begun = True
+            yield head
+        if newline:
+            return

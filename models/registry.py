@@ -1,0 +1,33 @@
+"""Model names and what is behind them; nothing heavy is imported before it is loaded."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from reverie.models import weights
+from reverie.models.stream import Model
+
+MODULES = {"nano": "reverie.models.nano", "toy": "reverie.models.toy"}
+
+
+def load(name: str = "nano", device: str = "cpu") -> Model:
+    """Load a model.  Raises: ValueError on an unknown name or device; FileNotFoundError if its weights are missing."""
+    if name not in MODULES:
+        raise ValueError(f"there is no model {name!r}; there are: nano")
+    model: Model = importlib.import_module(MODULES[name]).load(device)
+    return model
+
+
+def describe() -> list[dict[str, Any]]:
+    """What `reverie models` lists: sizes, cost and licence of each model whose weights are here."""
+    header = weights.describe()
+    return [
+        {
+            "name": header["name"],
+            "params_millions": float(header["params_millions"]),
+            "gop_per_frame": float(header["gop_per_frame"]),
+            "resolution": header["resolution"],
+            "licence": header["licence"],
+        }
+    ]

@@ -1,0 +1,47 @@
+"""What a client may be told when a session is refused or ends: a stable code, a close code, a sentence."""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """Ends the session; its text is for people."""
+
+    code = "internal_error"
+    close_code = 1011
+
+
+class UnknownModel(ServiceError):
+    code = "model_not_found"
+    close_code = 1008
+
+    def __init__(self, asked: str, served: str) -> None:
+        super().__init__(f"there is no model {asked[:60]!r} here; this server runs {served}")
+
+
+class AtCapacity(ServiceError):
+    """All places are taken; the client may retry after `retry_after_s`."""
+
+    code = "at_capacity"
+    close_code = 1013  # Try Again Later, IANA WebSocket close codes
+
+    def __init__(self, limit: int, retry_after_s: int = 10) -> None:
+        super().__init__(f"all {limit} sessions of this server are taken; retry in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class NotReady(ServiceError):
+    code = "not_ready"
+    close_code = 1013
+
+    def __init__(self) -> None:
+        super().__init__("the model is still loading; retry in a few seconds")
+
+
+class Unsupported(ServiceError):
+    code = "unsupported"
+    close_code = 1008
+
+
+class BadOffer(ServiceError):
+    code = "bad_offer"
+    close_code = 1008

@@ -1,0 +1,36 @@
+"""What the service counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+STEP_BUCKETS = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.25, 0.5, 1.0)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """One registry per node, so that tests and nodes of one process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        counter = lambda name, text, labels=(): Counter(f"reverie_{name}", text, labels, registry=registry)  # noqa: E731
+        self.sessions = Gauge("reverie_sessions", "sessions now open", registry=registry)
+        self.ready = Gauge("reverie_ready", "1 when the model is warm", registry=registry)
+        self.refused = counter("refused", "sessions refused", ("code",))
+        self.frames_in = counter("frames_in", "camera frames received")
+        self.frames_out = counter("frames_out", "frames sent, by what they show", ("shows",))
+        self.steps = counter("model_steps", "frames the model made")
+        self.dropped = counter("dropped", "frames never shown because a newer one came", ("where",))
+        self.stalls = counter("stalls", "times the camera was shown because the model was late", ("state",))
+        self.errors = counter("errors", "model steps that failed")
+        self.llm_tokens = counter("llm_tokens", "pieces of text the LLM wrote")
+        self.step_s = Histogram(
+            "reverie_step_seconds", "time of one model step", buckets=STEP_BUCKETS, registry=registry
+        )
+        self.age_s = Histogram(
+            "reverie_frame_age_seconds", "from a camera frame decoded to its styled frame ready",
+            buckets=STEP_BUCKETS, registry=registry,
+        )  # fmt: skip
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)

@@ -1,0 +1,57 @@
+"""All settings, read once from REVERIE_* variables and flags; nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+DEVICES = ("cpu", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may change.  A field `max_sessions` is read from REVERIE_MAX_SESSIONS and --max-sessions."""
+
+    host: str = "127.0.0.1"  # address to listen on
+    port: int = 8080  # 0 takes any free port
+    model: str = "nano"  # model that serves sessions
+    device: str = "cpu"  # where it runs
+    max_sessions: int = 4  # sessions at once; more are refused as at_capacity
+    hosts: tuple[str, ...] = ()  # other names people reach this server by (Host header), comma separated
+    origins: tuple[str, ...] = ()  # pages of other origins that may connect, comma separated, e.g. https://me.example
+    ice_servers: tuple[str, ...] = ()  # STUN and TURN URLs, comma separated; none by default
+    start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("port", 0, 65535), ("max_sessions", 1, 1000), ("start_bitrate", 100, 50_000)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be {low} to {high}, got {value}")
+        if self.device not in DEVICES:
+            raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}")
+
+
+def from_environment(environment: Mapping[str, str] = os.environ, **flags: Any) -> Settings:
+    """Defaults, then REVERIE_* variables, then flags that are not None.
+
+    Raises: ValueError that names the variable and its value.
+    """
+    settings, known = Settings(), {f"REVERIE_{field.name.upper()}": field.name for field in fields(Settings)}
+    read = {}
+    for variable, name in known.items():
+        if text := environment.get(variable, "").strip():
+            read[name] = _convert(variable, text, getattr(settings, name))
+    return replace(settings, **(read | {name: value for name, value in flags.items() if value is not None}))
+
+
+def _convert(variable: str, text: str, default: Any) -> Any:
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, int):
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError(f"{variable} must be a whole number, got {text!r}") from None
+    return text

@@ -1,0 +1,79 @@
+"""A tiny model for tests and demonstrations: NumPy only, with the faults of real ones on request."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from reverie.models.stream import Frames
+
+TINTS = {"red": (1.0, 0.2, 0.2), "green": (0.2, 1.0, 0.2), "blue": (0.2, 0.2, 1.0)}
+SLOW_S, STALL_S = 0.1, 1.5
+
+
+class ToyModel:
+    """Inverts pictures.
+
+    Words in the prompt: `red`, `green`, `blue` tint; `slow` takes 0.1 s a frame; `stall` stops for 1.5 s on every 20th
+    frame; `crash` fails on the 10th.
+    """
+
+    name = "toy"
+
+    def stream(self) -> ToyStream:
+        return ToyStream()
+
+    def prepare(self, prompt: str) -> None:
+        pass
+
+    def enhance(self, prompt: str) -> Iterator[str]:
+        yield from (prompt, ", ", "in blue")
+
+
+class ToyStream:
+    def __init__(self) -> None:
+        self._look: tuple[str, int, float] | None = None
+
+    def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
+        if not 0 <= seed < 2**32 or not 0 <= strength <= 1:
+            raise ValueError(f"seed {seed} or strength {strength} is out of range")
+        self._look, self._frame = (prompt, seed, strength), 0
+
+    def step(self, frames: Frames) -> Frames:
+        if self._look is None:
+            raise RuntimeError("start the stream before its first step")
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+            raise ValueError(f"frames must be uint8 (T, H, W, 3), got {frames.dtype} {frames.shape}")
+        return np.stack([self._one(frame) for frame in frames]) if len(frames) else frames.copy()
+
+    def _one(self, frame: Frames) -> Frames:
+        assert self._look is not None
+        prompt, _, strength = self._look
+        words = set(prompt.lower().split())
+        self._frame += 1
+        if "crash" in words and self._frame == 10:
+            raise RuntimeError("the toy was asked to crash")
+        time.sleep(SLOW_S if "slow" in words else STALL_S if "stall" in words and self._frame % 20 == 0 else 0)
+        if not words:
+            return frame.copy()
+        tint = next((TINTS[word] for word in prompt.lower().split() if word in TINTS), (1.0, 1.0, 1.0))
+        shown = (255 - frame) * np.array(tint, np.float32)
+        return np.round(frame + strength * (shown - frame)).astype(np.uint8)
+
+    def save(self) -> bytes:
+        return json.dumps([self._look, self._frame]).encode()
+
+    def load(self, state: bytes) -> None:
+        try:
+            (prompt, seed, strength), frame = json.loads(state)
+        except (ValueError, TypeError):
+            raise ValueError("this is not a saved stream of toy") from None
+        self.start(prompt, seed, strength)
+        self._frame = int(frame)
+
+
+def load(device: str) -> ToyModel:
+    return ToyModel()

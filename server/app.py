@@ -1,0 +1,68 @@
+"""Routes and life span; no logic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.resources import as_file, files
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from reverie.server import rtc_tuning
+from reverie.server.guard import Guard
+from reverie.server.metrics import CONTENT_TYPE
+from reverie.server.node import Node
+from reverie.server.settings import Settings
+from reverie.server.signaling import stream
+
+ENCODERS = 2  # threads that encode video
+
+
+def make(settings: Settings) -> Starlette:
+    """The ASGI application of one node; `app.state.node` is its Node."""
+    rtc_tuning.apply()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(ENCODERS, "encode"))
+        node = app.state.node = Node(settings)
+        warming = asyncio.create_task(node.warm())
+        yield
+        warming.cancel()
+        await node.close()
+
+    with as_file(files("reverie.client") / "web") as web:
+        routes = [
+            Route("/", lambda request: FileResponse(web / "index.html")),
+            Mount("/web", StaticFiles(directory=web)),
+            Route("/healthz", _healthz),
+            Route("/readyz", _readyz),
+            Route("/metrics", _metrics),
+            WebSocketRoute("/v1/stream", stream),
+        ]
+    guard = Middleware(Guard, hosts=settings.hosts, origins=settings.origins)
+    return Starlette(routes=routes, middleware=[guard], lifespan=lifespan)
+
+
+def _healthz(request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def _readyz(request: Request) -> Response:
+    """200 once the model is warm."""
+    node: Node = request.app.state.node
+    if node.model is not None:
+        return PlainTextResponse("ready\n")
+    return PlainTextResponse((node.fault or "the model is loading") + "\n", 503)
+
+
+def _metrics(request: Request) -> Response:
+    node: Node = request.app.state.node
+    return Response(node.metrics.text(), media_type=CONTENT_TYPE)

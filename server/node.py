@@ -1,0 +1,78 @@
+"""One process, one device: the model once it is loaded, and who is being served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+
+from reverie.client.protocol import FromServer
+from reverie.models import registry
+from reverie.models.stream import Model
+from reverie.server.engine import Engine
+from reverie.server.errors import AtCapacity, NotReady, UnknownModel
+from reverie.server.metrics import Metrics
+from reverie.server.session import Session
+from reverie.server.settings import Settings
+
+log = logging.getLogger(__name__)
+WARM_PROMPT = "pencil sketch"
+WARM_STEPS = 3
+
+
+class Node:
+    """Owner of the model, the engine and the open sessions."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.engine = Engine(self.metrics)
+        self.words = ThreadPoolExecutor(1, "words")  # the LLM
+        self.sessions: dict[Session, None] = {}
+        self.model: Model | None = None
+        self.fault = ""
+
+    async def warm(self) -> None:
+        """Load the model and take its first steps; /readyz says when it is done, or why it failed."""
+        try:
+            self.model = await asyncio.get_running_loop().run_in_executor(self.words, self._load)
+        except (FileNotFoundError, ValueError) as error:
+            self.fault = str(error)
+            log.error("the model cannot be loaded: %s", error)
+        else:
+            self.metrics.ready.set(1)
+            log.info("%s is ready", self.model.name)
+
+    def _load(self) -> Model:
+        model = registry.load(self.settings.model, self.settings.device)
+        model.prepare(WARM_PROMPT)
+        stream = model.stream()
+        stream.start(WARM_PROMPT)
+        stream.step(np.zeros((WARM_STEPS, 288, 512, 3), np.uint8))
+        return model
+
+    @contextmanager
+    def admit(self, asked: str, send: Callable[[FromServer], None]) -> Iterator[Session]:
+        """A session for a client that asked for a model.  Raises: UnknownModel, NotReady, AtCapacity."""
+        if asked and asked != self.settings.model:
+            raise UnknownModel(asked, self.settings.model)
+        if self.model is None:
+            raise NotReady
+        if len(self.sessions) >= self.settings.max_sessions:
+            raise AtCapacity(self.settings.max_sessions)
+        session = Session(self.model, self.engine, self.settings, self.metrics, self.words, send)
+        self.metrics.sessions.inc()
+        try:
+            yield session
+        finally:
+            self.metrics.sessions.dec()
+
+    async def close(self) -> None:
+        """End all sessions, each with a reason, and stop the device."""
+        await asyncio.gather(*(session.close("disconnect") for session in list(self.sessions)))
+        self.engine.stop()
+        self.words.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,45 @@
+"""`reverie serve`: one node on one port, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+
+import uvicorn
+
+from reverie.server.app import make
+from reverie.server.settings import Settings
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the text says which and why."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.  Raises CannotListen."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aioice").setLevel(logging.WARNING)
+    listening = listen(settings.host, settings.port)
+    host, port = listening.getsockname()[:2]
+    config = uvicorn.Config(
+        make(settings), ws="websockets-sansio", log_level="warning", access_log=False, lifespan="on",
+        timeout_graceful_shutdown=3,
+    )  # fmt: skip
+    print(f"Reverie is at http://{f'[{host}]' if ':' in host else host}:{port} (loading {settings.model})", flush=True)
+    with listening:
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound TCP socket.  Raises CannotListen."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        reason = "the port is in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
+        raise CannotListen(f"cannot listen on {host}:{port}: {reason}") from None
+    return listening

@@ -1,0 +1,262 @@
+"""One client's visit: its peer connection, the look it wants, and what its picture shows at each moment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+import av
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.contrib.media import MediaRelay
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.sdp import candidate_from_sdp
+
+from reverie.client.protocol import (
+    Candidate, FromServer, GenerationEnded, GenerationStarted, GenerationTick, PromptEnhanced, Status,
+)  # fmt: skip
+from reverie.models.stream import Model
+from reverie.server.engine import Engine, Feed, Look
+from reverie.server.errors import BadOffer
+from reverie.server.mailbox import Latest
+from reverie.server.metrics import Metrics
+from reverie.server.rtc_tuning import hint_bitrate
+from reverie.server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+STALL_S = 0.2  # without a styled frame for so long, the camera is shown (within 250 ms, at 20 fps or more)
+
+
+class OutTrack(MediaStreamTrack):
+    """The video that goes out: whatever the session put last."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mailbox: Latest[av.VideoFrame] = Latest()
+
+    async def recv(self) -> av.VideoFrame:
+        if self.readyState != "live":
+            raise MediaStreamError
+        return await self.mailbox.get()
+
+
+class Session:
+    """Owner of a peer connection and of a feed at the engine.  Lives on the event loop."""
+
+    def __init__(
+        self, model: Model, engine: Engine, settings: Settings, metrics: Metrics, words: Executor,
+        send: Callable[[FromServer], None],
+    ) -> None:  # fmt: skip
+        """Args: words: where prompts are read.  send: queues a message to the client; never waits, never raises."""
+        self.id = uuid.uuid4().hex
+        self._model, self._engine, self._settings, self._metrics = model, engine, settings, metrics
+        self._words, self._send = words, send
+        self._loop = asyncio.get_running_loop()
+        self._look = Look()
+        self._wanted = 0  # counts looks asked for; an older answer of the LLM is dropped
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._peer: RTCPeerConnection | None = None
+        self._out = OutTrack()
+        self._relay = MediaRelay()
+        self._feed: Feed | None = None
+        self._styled_at = 0.0
+        self._asked_at = 0.0
+        self._shown_pts: int | None = None
+        self._state = ""
+        self._crashed = ""
+        self._started_at: float | None = None
+
+    async def set_prompt(self, prompt: str, enhance: bool = False) -> None:
+        """Take on a look as soon as the LLM has read it; "" is no look.  With `enhance` the raw one comes first."""
+        self._wanted += 1
+        wanted = self._wanted
+        await self._loop.run_in_executor(self._words, self._model.prepare, prompt)
+        if wanted == self._wanted:
+            self._apply(replace(self._look, prompt=prompt))
+            if enhance and prompt.strip():
+                self._start(self._enhance(prompt, wanted))
+
+    def change(self, strength: float | None, seed: int | None) -> None:
+        look = self._look
+        self._apply(
+            replace(
+                look,
+                strength=look.strength if strength is None else strength,
+                seed=look.seed if seed is None else seed,
+            )
+        )
+
+    async def answer(self, sdp: str) -> str:
+        """Connect and return the answer's SDP, all candidates inside.  Raises BadOffer."""
+        if self._peer is not None:
+            raise BadOffer("a session takes one offer; open another WebSocket for another")
+        servers = [RTCIceServer(urls=url) for url in self._settings.ice_servers]
+        self._peer = peer = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        peer.on("track", self._on_track)
+        peer.on("connectionstatechange", self._on_connection)
+        try:
+            await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            if not any(transceiver.kind == "video" for transceiver in peer.getTransceivers()):
+                raise BadOffer("the offer has no video")
+            await peer.setLocalDescription(await peer.createAnswer())
+        except BadOffer:
+            raise
+        except Exception as error:  # foreign SDP: aiortc answers nonsense with whatever it trips over
+            raise BadOffer(f"the offer cannot be answered: {type(error).__name__}: {str(error)[:200]}") from None
+        return hint_bitrate(peer.localDescription.sdp, self._settings.start_bitrate)
+
+    async def add_candidate(self, message: Candidate) -> None:
+        """Raises ValueError if the candidate cannot be read."""
+        if self._peer is None or message.candidate is None or not message.candidate["candidate"]:
+            return
+        text = message.candidate["candidate"]
+        try:
+            candidate = candidate_from_sdp(text.removeprefix("candidate:"))
+        except (ValueError, IndexError, AssertionError):
+            raise ValueError(f"the candidate cannot be read: {text[:100]!r}") from None
+        candidate.sdpMLineIndex, candidate.sdpMid = message.candidate["sdpMLineIndex"], message.candidate["sdpMid"]
+        if candidate.sdpMid is None and candidate.sdpMLineIndex is None:
+            raise ValueError("a candidate needs sdpMid or sdpMLineIndex")
+        await self._peer.addIceCandidate(candidate)
+
+    async def close(self, reason: str) -> None:
+        """Hang up; the client is told how long it was served and why it ends."""
+        if self._started_at is not None:
+            self._send(GenerationEnded(int(time.monotonic() - self._started_at), reason))
+            self._started_at = None
+        if self._feed is not None:
+            self._engine.remove(self._feed)
+            self._feed = None
+        for task in self._tasks:
+            task.cancel()
+        if self._peer is not None:
+            await self._peer.close()
+
+    def _apply(self, look: Look) -> None:
+        """Hand a look to the engine.  After a crash, a new look is a new try with a new stream."""
+        self._look = look
+        self._crashed = ""
+        if look.prompt.strip() and self._feed is None:
+            self._feed = Feed(self._model.stream(), self._from_engine(self._on_styled), self._from_engine(self._on_crash))
+            self._engine.add(self._feed)
+            self._asked_at = time.monotonic()
+        if self._feed is not None:
+            self._feed.look = look
+        self._note()
+
+    def _from_engine(self, call: Callable[..., None]) -> Callable[..., None]:
+        """The engine's thread hands its news to the loop."""
+
+        def hand_over(*news: Any) -> None:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(call, *news)
+
+        return hand_over
+
+    async def _enhance(self, prompt: str, wanted: int) -> None:
+        pieces, rich = self._model.enhance(prompt), ""
+        while (piece := await self._loop.run_in_executor(self._words, next, pieces, None)) is not None:
+            if wanted != self._wanted:
+                return
+            self._metrics.llm_tokens.inc()
+            rich += piece
+        await self._loop.run_in_executor(self._words, self._model.prepare, rich)
+        if wanted == self._wanted:
+            self._apply(replace(self._look, prompt=rich))
+            self._send(PromptEnhanced(rich))
+
+    def _start(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        assert self._peer is not None
+        if track.kind == "audio":
+            self._peer.addTrack(self._relay.subscribe(track))
+        elif not any(sender.track is self._out for sender in self._peer.getSenders()):
+            self._peer.addTrack(self._out)
+            self._start(self._watch(track))
+
+    async def _watch(self, track: MediaStreamTrack) -> None:
+        """Every camera frame, as it comes: to the engine, or out as it is."""
+        try:
+            while True:
+                frame = await track.recv()
+                assert isinstance(frame, av.VideoFrame)
+                self._metrics.frames_in.inc()
+                self._on_camera(frame)
+        except MediaStreamError:
+            return
+
+    def _on_camera(self, frame: av.VideoFrame) -> None:
+        styling = self._feed is not None and bool(self._look.prompt.strip()) and not self._crashed
+        if styling:
+            assert self._feed is not None
+            self._engine.put(self._feed, frame)
+        if not styling or time.monotonic() - max(self._styled_at, self._asked_at) > STALL_S:
+            self._show(frame, "camera")
+        self._note()
+
+    def _on_styled(self, frame: av.VideoFrame, step: int) -> None:
+        if not self._look.prompt.strip():
+            return  # the look was taken off while this frame was made
+        self._styled_at = time.monotonic()
+        self._show(frame, "styled")
+        if self._started_at is None:
+            self._started_at = time.monotonic()
+            self._send(GenerationStarted())
+            self._start(self._tick())
+        self._note()
+
+    def _on_crash(self, reason: str) -> None:
+        self._crashed, self._feed = reason, None
+        self._metrics.stalls.labels("crashed").inc()
+        self._note()
+
+    def _show(self, frame: av.VideoFrame, shows: str) -> None:
+        """Never back in time: what is older than what was shown is dropped."""
+        if self._shown_pts is not None and frame.pts is not None and frame.pts <= self._shown_pts:
+            self._metrics.dropped.labels("late").inc()
+            return
+        self._shown_pts = frame.pts
+        before = self._out.mailbox.dropped
+        self._out.mailbox.put(frame)
+        self._metrics.dropped.labels("network").inc(self._out.mailbox.dropped - before)
+        self._metrics.frames_out.labels(shows).inc()
+
+    def _note(self) -> None:
+        """Tell the client when what is shown changes, and why."""
+        late = time.monotonic() - max(self._styled_at, self._asked_at) > STALL_S
+        if self._crashed:
+            state, reason = "crashed", self._crashed
+        elif not self._look.prompt.strip():
+            state, reason = "passthrough", "no look is set"
+        elif late:
+            state, reason = "stalled", f"the model made no frame for {STALL_S * 1000:.0f} ms; the camera is shown"
+        else:
+            state, reason = "styled", self._look.prompt
+        if state != self._state:
+            if state == "stalled":
+                self._metrics.stalls.labels("stalled").inc()
+            self._state = state
+            self._send(Status(state, reason))
+
+    async def _tick(self) -> None:
+        seconds = 0
+        while True:
+            await asyncio.sleep(1)
+            seconds += 1
+            self._send(GenerationTick(seconds))
+
+    async def _on_connection(self) -> None:
+        if self._peer is not None and self._peer.connectionState == "failed":
+            await self.close("disconnect")

@@ -13,10 +13,15 @@ MODULES = {"nano": "reverie.models.nano", "toy": "reverie.models.toy"}
 
 def load(name: str = "nano", device: str = "cpu") -> Model:
     """Load a model.  Raises: ValueError on an unknown name or device; FileNotFoundError if its weights are missing."""
-    if name not in MODULES:
-        raise ValueError(f"there is no model {name!r}; there are: nano")
+    check(name)
     model: Model = importlib.import_module(MODULES[name]).load(device)
     return model
+
+
+def check(name: str) -> None:
+    """Raises ValueError if there is no model of that name."""
+    if name not in MODULES:
+        raise ValueError(f"there is no model {name!r}; there is nano")
 
 
 def describe() -> list[dict[str, Any]]:

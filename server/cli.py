@@ -1,0 +1,117 @@
+"""The `reverie` command.  A bad input is one line on stderr and exit code 2; heavy imports wait for their command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+BAD_INPUT, INTERRUPTED = 2, 130
+BENCHES = Path(__file__).resolve().parents[1] / "tests" / "bench"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["bench"]:
+        return bench(arguments[1:])
+    args = _parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except (ValueError, FileNotFoundError, PermissionError, OSError) as error:
+        print(f"reverie {args.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="reverie", description="Real-time video-to-video generation on your machine.")
+    parser.add_argument("--version", action="version", version=f"reverie {version('reverie')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="serve the camera page and the API")
+    serve.add_argument("--host", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port, 0 for any free one (8080)")
+    serve.add_argument("--model", help="model that serves sessions (nano)")
+    serve.add_argument("--device", help="where it runs (cpu)")
+    serve.add_argument("--max-sessions", type=int, help="sessions at once (4)")
+    serve.set_defaults(run=_serve)
+
+    restyle = commands.add_parser("restyle", help="turn a video file into another look")
+    restyle.add_argument("input", type=Path, metavar="IN")
+    restyle.add_argument("output", type=Path, metavar="OUT")
+    restyle.add_argument("--prompt", required=True, help="the look, in your own words")
+    restyle.add_argument("--model", default="nano")
+    restyle.add_argument("--device", default="cpu")
+    restyle.add_argument("--strength", type=float, default=1.0, help="0 keeps the input, 1 is the look alone (1)")
+    restyle.add_argument("--seed", type=int, default=0)
+    restyle.add_argument("--render", metavar="WxH", help="size to render at, multiples of 16, at most 1280x720 of area")
+    restyle.add_argument("--enhance", action="store_true", help="let the LLM enrich the prompt first")
+    restyle.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    restyle.set_defaults(run=_restyle)
+
+    models = commands.add_parser("models", help="list the models that are here")
+    models.add_argument("--json", action="store_true")
+    models.set_defaults(run=_models)
+
+    commands.add_parser("bench", help="run a benchmark: reverie bench NAME [--json] [ARGS]")
+    return parser
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from reverie.models import registry
+    from reverie.server.serve import CannotListen, serve
+    from reverie.server.settings import from_environment
+
+    settings = from_environment(
+        host=args.host, port=args.port, model=args.model, device=args.device, max_sessions=args.max_sessions
+    )
+    registry.check(settings.model)
+    try:
+        serve(settings)
+    except CannotListen as error:
+        print(f"reverie serve: {error}", file=sys.stderr)
+        return BAD_INPUT
+    return 0
+
+
+def _restyle(args: argparse.Namespace) -> int:
+    from reverie.server.restyle import Job, restyle
+
+    job = Job(
+        args.input, args.output, args.prompt, args.model, args.device, args.strength, args.seed, args.render, args.enhance
+    )
+    report = restyle(job)
+    if args.json:
+        print(json.dumps(report))
+    else:
+        print(f"{report['frames']} frames at {report['fps']} fps, {report['step_ms']['p50']} ms a step: {args.output}")
+    return 0
+
+
+def _models(args: argparse.Namespace) -> int:
+    from reverie.models import registry
+
+    rows = registry.describe()
+    if args.json:
+        print(json.dumps({"models": rows}))
+        return 0
+    for row in rows:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    return 0
+
+
+def bench(arguments: list[str]) -> int:
+    """Run tests/bench/bench_NAME.py of this checkout and hand on what it prints and returns."""
+    known = sorted(path.stem.removeprefix("bench_") for path in BENCHES.glob("bench_*.py"))
+    name = arguments[0] if arguments and not arguments[0].startswith("-") else ""
+    if name not in known:
+        asked = f"there is no benchmark {name!r}" if name else "name a benchmark"
+        there = ", ".join(known) or "none: benchmarks come with a checkout of the source"
+        print(f"reverie bench: {asked}; there are {there}", file=sys.stderr)
+        return BAD_INPUT
+    return subprocess.run([sys.executable, str(BENCHES / f"bench_{name}.py"), *arguments[1:]]).returncode

@@ -236,7 +236,7 @@ def _flag(body: dict[str, Any], name: str) -> bool:
 
 
 def _set_image(body: dict[str, Any]) -> SetImage:
-    optional = lambda name, limit: None if body.get(name) is None else _text(body, name, limit)  # noqa: E731
+    optional = lambda name, limit: None if body.get(name) is None else _text(body, name, limit)
     prompt = None if body.get("prompt") is None else _prompt(body)
     return SetImage(
         optional("image_data", MAX_MESSAGE), optional("image_ref", 200), prompt, _flag(body, "enhance_prompt")

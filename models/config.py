@@ -24,7 +24,9 @@ class Config:
         if self.widths[3] % self.head_width:
             raise ValueError(f"width {self.widths[3]} is not a multiple of the head width {self.head_width}")
         if self.sink != 1 or self.recent < 1:
-            raise ValueError(f"the ring needs one sink and at least one recent frame, got {self.sink} and {self.recent}")
+            raise ValueError(
+                f"the ring needs one sink and at least one recent frame, got {self.sink} and {self.recent}"
+            )
 
     @property
     def heads(self) -> int:

@@ -1,6 +1,6 @@
 """A short prompt made richer by the LLM, held to what was asked.
 
-A model of 135 M parameters rambles: it is shown examples, told to stop at the end of the line, and the raw prompt always
+A model of 135 M parameters rambles: it is shown examples, told to stop at the line end, and the raw prompt always
 comes first, so the look that was asked for stays the look.
 """
 

@@ -63,7 +63,7 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, rope: Tensor, kv: Tensor, start: int, mask: Tensor) -> Tensor:
         """x (L, D); kv (2, G, context, K) is written at `start`; mask (L, context) is True where a key is seen."""
         h = F.rms_norm(x, x.shape[-1:], self.attn_norm, self.epsilon)
-        split = lambda y: y.unflatten(-1, (-1, x.shape[-1] // self.heads)).transpose(0, 1)  # noqa: E731
+        split = lambda y: y.unflatten(-1, (-1, x.shape[-1] // self.heads)).transpose(0, 1)
         q, k, v = turn(split(self.q(h)), rope), turn(split(self.k(h)), rope), split(self.v(h))
         kv[0, :, start : start + len(x)], kv[1, :, start : start + len(x)] = k, v
         seen = F.scaled_dot_product_attention(q[None], kv[None, 0], kv[None, 1], mask, enable_gqa=True)[0]

@@ -20,7 +20,7 @@ from reverie.models import llm, weights
 from reverie.models.config import NANO
 from reverie.models.layers import KV
 from reverie.models.memory import Ring
-from reverie.models.network import Network, Style
+from reverie.models.network import Network, Style, channels_last
 from reverie.models.prompt import normal, prompt_states
 from reverie.models.stream import Frames
 
@@ -62,7 +62,7 @@ class Nano:
         self.steps = steps
         self.dtype = dtype
         self.network = network  # float32: makes styles
-        self.frames = copy.deepcopy(network).to(dtype, memory_format=torch.channels_last)  # makes frames
+        self.frames = channels_last(copy.deepcopy(network).to(dtype))  # makes frames
         self._llm = language
         self._styles: OrderedDict[str, tuple[Style, ...]] = OrderedDict()
         self._lock = threading.Lock()
@@ -171,7 +171,9 @@ class NanoStream:
         expected = (1, config.heads, tokens, config.head_width)
         for tensor in (x for pair in kept for x in pair):
             if tuple(tensor.shape) != expected or tensor.dtype != self._model.dtype:
-                raise ValueError(f"saved memory is {tensor.dtype} {tuple(tensor.shape)}, needs {self._model.dtype} {expected}")
+                raise ValueError(
+                    f"saved memory is {tensor.dtype} {tuple(tensor.shape)}, needs {self._model.dtype} {expected}"
+                )
         self.start(prompt, seed, strength)
         self._forget(height, width)
         for ring, (k, v) in zip(self._rings, kept, strict=False):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-SHIPPED = Path(__file__).parent / "weights" / "nano.safetensors"
+SHIPPED = Path(__file__).parent / "shipped" / "nano.safetensors"
 MAX_HEADER_BYTES = 10_000_000
 
 

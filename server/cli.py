@@ -83,7 +83,15 @@ def _restyle(args: argparse.Namespace) -> int:
     from reverie.server.restyle import Job, restyle
 
     job = Job(
-        args.input, args.output, args.prompt, args.model, args.device, args.strength, args.seed, args.render, args.enhance
+        args.input,
+        args.output,
+        args.prompt,
+        args.model,
+        args.device,
+        args.strength,
+        args.seed,
+        args.render,
+        args.enhance,
     )
     report = restyle(job)
     if args.json:

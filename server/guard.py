@@ -51,7 +51,10 @@ class Guard:
     def refusal(self, hosts: list[str], origins: list[str]) -> tuple[int, str]:
         """(0, "") if the request may pass, else an HTTP status and a sentence."""
         if len(hosts) != 1 or not self._is_ours(host_of(hosts[0])):
-            return 421, f"this server does not answer to the host {', '.join(hosts)[:100]!r} (REVERIE_HOSTS lists names)"
+            return (
+                421,
+                f"this server does not answer to the host {', '.join(hosts)[:100]!r} (REVERIE_HOSTS lists names)",
+            )
         if len(origins) > 1:
             return 403, "a request has one origin"
         for origin in origins:
@@ -85,7 +88,10 @@ def _with_headers(send: Send) -> Send:
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message.get("headers", [])}
-            message["headers"] = [*message.get("headers", []), *((k, v) for k, v in HEADERS.items() if k not in present)]
+            message["headers"] = [
+                *message.get("headers", []),
+                *((k, v) for k, v in HEADERS.items() if k not in present),
+            ]
         await send(message)
 
     return wrapped

@@ -13,7 +13,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        counter = lambda name, text, labels=(): Counter(f"reverie_{name}", text, labels, registry=registry)  # noqa: E731
+        counter = lambda name, text, labels=(): Counter(f"reverie_{name}", text, labels, registry=registry)
         self.sessions = Gauge("reverie_sessions", "sessions now open", registry=registry)
         self.ready = Gauge("reverie_ready", "1 when the model is warm", registry=registry)
         self.refused = counter("refused", "sessions refused", ("code",))

@@ -18,7 +18,13 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.sdp import candidate_from_sdp
 
 from reverie.client.protocol import (
-    Candidate, FromServer, GenerationEnded, GenerationStarted, GenerationTick, PromptEnhanced, Status,
+    Candidate,
+    FromServer,
+    GenerationEnded,
+    GenerationStarted,
+    GenerationTick,
+    PromptEnhanced,
+    Status,
 )  # fmt: skip
 from reverie.models.stream import Model
 from reverie.server.engine import Engine, Feed, Look
@@ -145,7 +151,9 @@ class Session:
         self._look = look
         self._crashed = ""
         if look.prompt.strip() and self._feed is None:
-            self._feed = Feed(self._model.stream(), self._from_engine(self._on_styled), self._from_engine(self._on_crash))
+            self._feed = Feed(
+                self._model.stream(), self._from_engine(self._on_styled), self._from_engine(self._on_crash)
+            )
             self._engine.add(self._feed)
             self._asked_at = time.monotonic()
         if self._feed is not None:

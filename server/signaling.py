@@ -9,8 +9,21 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from reverie.client.protocol import (
-    Answer, Candidate, ChangeSettings, Failure, FromServer, LivekitJoin, Offer, Prompt, PromptAck, SessionId, SetImage,
-    SetImageAck, SettingsAck, encode, parse,
+    Answer,
+    Candidate,
+    ChangeSettings,
+    Failure,
+    FromServer,
+    LivekitJoin,
+    Offer,
+    Prompt,
+    PromptAck,
+    SessionId,
+    SetImage,
+    SetImageAck,
+    SettingsAck,
+    encode,
+    parse,
 )  # fmt: skip
 from reverie.server.errors import ServiceError, Unsupported
 from reverie.server.node import Node
@@ -52,7 +65,7 @@ async def stream(socket: WebSocket) -> None:
                 await socket.close(code)
 
 
-async def _converse(socket: WebSocket, session: Session, send: "Sender") -> None:
+async def _converse(socket: WebSocket, session: Session, send: Sender) -> None:
     while True:
         packet = await socket.receive()
         if packet["type"] == "websocket.disconnect":
@@ -65,7 +78,7 @@ async def _converse(socket: WebSocket, session: Session, send: "Sender") -> None
             send(Failure(str(error), "bad_request"))
 
 
-async def _obey(message: object, session: Session, send: "Sender") -> None:
+async def _obey(message: object, session: Session, send: Sender) -> None:
     """Raises: ValueError if it cannot be done; ServiceError if the session must end."""
     match message:
         case Prompt(prompt, enhance):
@@ -92,7 +105,7 @@ async def _obey(message: object, session: Session, send: "Sender") -> None:
 class Sender:
     """Queues messages for one client; a client that reads none is not waited for."""
 
-    def __init__(self, outbox: "asyncio.Queue[FromServer | None]") -> None:
+    def __init__(self, outbox: asyncio.Queue[FromServer | None]) -> None:
         self._outbox = outbox
 
     def __call__(self, message: FromServer) -> None:
@@ -101,11 +114,11 @@ class Sender:
         self._outbox.put_nowait(message)
 
 
-def _sender(outbox: "asyncio.Queue[FromServer | None]") -> Sender:
+def _sender(outbox: asyncio.Queue[FromServer | None]) -> Sender:
     return Sender(outbox)
 
 
-async def _write(socket: WebSocket, outbox: "asyncio.Queue[FromServer | None]") -> None:
+async def _write(socket: WebSocket, outbox: asyncio.Queue[FromServer | None]) -> None:
     while (message := await outbox.get()) is not None:
         try:
             await socket.send_text(encode(message))

@@ -33,7 +33,7 @@ def upscale(styled: Picture, source: Picture) -> Picture:
 def _slope(guide: NDArray[np.uint8], picture: NDArray[np.uint8], radius: int = 4) -> NDArray[np.float32]:
     """Local regression slope of picture on guide, -1.5 to 1.5; near 0 where the guide is flat."""
     g, p = guide.astype(np.float32) / 255, picture.astype(np.float32) / 255
-    mean = lambda x: cv2.blur(x, (2 * radius + 1, 2 * radius + 1))  # noqa: E731
+    mean = lambda x: cv2.blur(x, (2 * radius + 1, 2 * radius + 1))
     covariance = mean(g * p) - mean(g) * mean(p)
     variance = mean(g * g) - mean(g) ** 2
     return np.clip(covariance / (variance + 1e-3), -1.5, 1.5).astype(np.float32)

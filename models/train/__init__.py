@@ -1,1 +1,1 @@
-"""How `nano` is made: sources with licences, teachers, prompts, the training loop (`python -m reverie.models.train`)."""
+"""How `nano` is made: sources with licences, teachers, prompts, training (`python -m reverie.models.train`)."""

@@ -56,7 +56,7 @@ def figures(
         scores = []
         for item in held[:items]:
             source, target = item[:, 0], item[:, 1 + look]
-            pick = lambda words: int(rng.integers(words.first[look], words.first[look + 1]))  # noqa: B023, E731
+            pick = lambda words: int(rng.integers(words.first[look], words.first[look + 1]))  # noqa: B023
             shown = [painter(source, words, pick(words)) for words in (seen, unseen)]
             scores.append([psnr(source[-1], target[-1]), *(psnr(picture[-1], target[-1]) for picture in shown)])
         rows[name] = dict(zip(("source", "seen", "unseen"), np.mean(scores, 0).round(2).tolist(), strict=True))
@@ -64,7 +64,9 @@ def figures(
     return rows
 
 
-def sheet(network: Network, held: Pictures, looks: Sequence[str], words: Words, items: Sequence[int], path: Path) -> None:
+def sheet(
+    network: Network, held: Pictures, looks: Sequence[str], words: Words, items: Sequence[int], path: Path
+) -> None:
     """A PNG: for each item, a row of teachers and below it a row of answers; the source on the left."""
     painter, rows = Painter(network), []
     for item in items:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from reverie.models.config import NANO
 from reverie.models.memory import Clip
-from reverie.models.network import Network
+from reverie.models.network import Network, channels_last
 from reverie.models.train.data import Batches
 from reverie.models.train.optimiser import optimisers
 from reverie.models.train.perceptual import Perceptual
@@ -59,7 +59,7 @@ class Trainer:
 
     def __init__(self, looks: int, run: Run) -> None:
         torch.manual_seed(run.seed)
-        self.network = Network(NANO).to(memory_format=torch.channels_last)
+        self.network = channels_last(Network(NANO))
         self.guess = nn.Linear(NANO.cond, looks)  # which look? keeps the conditions apart; not shipped
         self.ema = copy.deepcopy(self.network).requires_grad_(False)
         self.optimisers = optimisers(self.network, run.rate)
@@ -93,17 +93,19 @@ class Trainer:
             optimiser.zero_grad(set_to_none=True)
         self.step += 1
         decay = min(EMA, (1 + self.step) / (10 + self.step))
-        averaged = list(self.ema.parameters())
+        averaged: list[Tensor] = list(self.ema.parameters())
         torch._foreach_lerp_(averaged, [p.detach() for p in self.network.parameters()], 1 - decay)
 
 
 def fit(run: Run, batches: Batches, words: Words, perceptual: Perceptual) -> None:
-    """Train until the budget is spent or the process is asked to stop (SIGTERM, SIGINT); resumes from its checkpoint."""
+    """Train until the budget is spent or the process is told to stop (SIGTERM, SIGINT); goes on from its checkpoint."""
     torch.set_num_threads(run.threads)
     trainer = Trainer(len(batches.looks), run)
     if run.checkpoint.is_file():
         trainer.resume(torch.load(run.checkpoint, weights_only=True))
-        print(f"{run.name} goes on from step {trainer.step}, {trainer.seconds / 60:.0f} of {run.minutes:.0f} minutes spent")
+        print(
+            f"{run.name} goes on from step {trainer.step}, {trainer.seconds / 60:.0f} of {run.minutes:.0f} minutes done"
+        )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -137,7 +139,7 @@ def step_losses(
 ) -> dict[str, Tensor]:  # fmt: skip
     """Losses of one batch of clips (B, T, 3, Y, X) uint8; also notes how hard each look still is."""
     network, (clips, frames) = trainer.network, source.shape[:2]
-    flat = lambda x: x.flatten(0, 1).float() / 127.5 - 1  # noqa: E731
+    flat = lambda x: x.flatten(0, 1).float() / 127.5 - 1
     clean, y = flat(source), flat(target)
     grain = 0.06 * torch.rand(clips, 1, 1, 1).repeat_interleave(frames, 0)
     x = clean + grain * torch.randn_like(clean)
@@ -149,7 +151,7 @@ def step_losses(
         recall = [Clip(frames, NANO.recent) for _ in network.blocks]
         picture = network(x, x_t, network.style(tokens, t).repeat(frames), recall)
         each = (picture - y).abs().flatten(1).mean(1)
-        move = lambda z: z.unflatten(0, (clips, frames)).diff(dim=1)  # noqa: E731
+        move = lambda z: z.unflatten(0, (clips, frames)).diff(dim=1)
         flicker = (move(picture) - move(y)).abs().mean()
         rows, columns = (int(rng.integers(0, n - 95)) if n > 96 else 0 for n in x.shape[2:])
         window = (slice(frames - 1, None, frames), slice(None), slice(rows, rows + 96), slice(columns, columns + 96))
@@ -181,7 +183,7 @@ def noised(
 def ahead(batches: Batches) -> Iterator[tuple[Tensor, Tensor, NDArray[np.int64]]]:
     """Batches as (B, T, 3, Y, X) uint8 tensors, prepared by a thread while the network trains."""
     ready: queue.Queue[tuple[Tensor, Tensor, NDArray[np.int64]]] = queue.Queue(3)
-    tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a)).permute(0, 1, 4, 2, 3)  # noqa: E731
+    tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a)).permute(0, 1, 4, 2, 3)
 
     def work() -> None:
         for source, target, looks in batches:

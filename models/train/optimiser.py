@@ -19,7 +19,9 @@ class Muon(torch.optim.Optimizer):
     Source: Jordan et al., "Muon: an optimizer for hidden layers" (2024); RMS matching from arXiv 2502.16982.
     """
 
-    def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.01) -> None:
+    def __init__(
+        self, params: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.01
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -49,7 +51,9 @@ def orthogonal(x: Tensor) -> Tensor:
 
 def optimisers(network: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
     """Muon and AdamW over all parameters; a group's `rate` multiplies the scheduled learning rate."""
-    hidden, slow, rest = [], [], []
+    hidden: list[nn.Parameter] = []
+    slow: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, p in network.named_parameters():
         matrix = p.ndim > 1 and name.endswith("weight")
         if name.startswith(CONDITION) or ".style." in name:

@@ -30,8 +30,8 @@ class Perceptual(nn.Module):
                 conv.weight.data = kernel
                 conv.bias.data = torch.from_numpy(file[group + "1"][:])  # type: ignore[union-attr]
                 self.convs.append(conv)
-        self.requires_grad_(False).to(memory_format=torch.channels_last)
-        self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
+        self.requires_grad_(False)
+        self.mean = torch.tensor(MEAN_BGR).view(1, 3, 1, 1)
 
     def features(self, pictures: Tensor) -> list[Tensor]:
         x = (pictures.flip(1) * 127.5 + 127.5 - self.mean).contiguous(memory_format=torch.channels_last)
@@ -49,4 +49,6 @@ class Perceptual(nn.Module):
         with torch.no_grad():
             wanted = self.features(targets)
         pairs = zip(self.features(pictures), wanted, strict=True)
-        return torch.stack([(p.float() - w.float()).abs().mean() / (w.float().abs().mean() + 1) for p, w in pairs]).mean()
+        return torch.stack(
+            [(p.float() - w.float()).abs().mean() / (w.float().abs().mean() + 1) for p, w in pairs]
+        ).mean()

@@ -104,7 +104,7 @@ def resolve(package: Package, root: Path) -> list[Source]:
 
 
 def _dep5(path: Path) -> list[tuple[list[str], str]]:
-    """(patterns, licence) of each Files paragraph of a machine-readable Debian copyright file; the last match counts."""
+    """(patterns, licence) of each Files paragraph of a DEP-5 copyright file; the last that matches counts."""
     rows = []
     for paragraph in path.read_text().split("\n\n"):
         fields: dict[str, str] = {}

@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 
 GRID = 8
 Picture = NDArray[np.uint8]
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating]
 
 
 def grey(x: Picture) -> Plane:
     return cv2.cvtColor(x, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
 
 
-def blur(x: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def blur(x: NDArray[np.floating], sigma: float) -> NDArray[np.floating]:
     return cv2.GaussianBlur(x, (0, 0), sigma)
 
 
-def to_u8(x: NDArray[np.float32]) -> Picture:
+def to_u8(x: NDArray[np.floating]) -> Picture:
     """Floats in [0, 1] to bytes."""
     return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def saturate(x: NDArray[np.float32], amount: float) -> NDArray[np.float32]:
+def saturate(x: NDArray[np.floating], amount: float) -> NDArray[np.floating]:
     g = x.mean(-1, keepdims=True)
     return g + (x - g) * amount
 
@@ -53,20 +53,20 @@ def lines(x: Picture, sigma: float = 1.2, gain: float = 14.0) -> Plane:
     return np.clip((blur(g, sigma * 1.6) - blur(g, sigma)) * gain - 0.1, 0, 1)
 
 
-def smooth(x: Picture, times: int = 3) -> NDArray[np.float32]:
+def smooth(x: Picture, times: int = 3) -> NDArray[np.floating]:
     for _ in range(times):
         x = cv2.bilateralFilter(x, 7, 35, 5)
     return x.astype(np.float32) / 255
 
 
-def levels(x: NDArray[np.float32], count: int, softness: float = 0.25) -> NDArray[np.float32]:
+def levels(x: NDArray[np.floating], count: int, softness: float = 0.25) -> NDArray[np.floating]:
     """Steps with soft edges."""
     t = x * count
     whole, part = np.floor(t), t - np.floor(t)
     return (whole + ramp(part, 0.5 - softness, 0.5 + softness)) / count
 
 
-def mix(a: NDArray[np.float32], b: NDArray[np.float32], share: Plane) -> NDArray[np.float32]:
+def mix(a: NDArray[np.floating], b: NDArray[np.floating], share: Plane) -> NDArray[np.floating]:
     s = share[..., None]
     return a * (1 - s) + b * s
 
@@ -118,7 +118,9 @@ def chalkboard(x: Picture) -> Picture:
 def blueprint(x: Picture) -> Picture:
     y, z = grid(x)
     squares = ((y % 16 < 1) | (z % 16 < 1)).astype(np.float32)
-    return ink((18, 62, 150), (236, 244, 255), np.clip(edges(x, 0.014, 0.08, 0.8) + 0.13 * squares + 0.18 * grey(x), 0, 1))
+    return ink(
+        (18, 62, 150), (236, 244, 255), np.clip(edges(x, 0.014, 0.08, 0.8) + 0.13 * squares + 0.18 * grey(x), 0, 1)
+    )
 
 
 def engraving(x: Picture) -> Picture:
@@ -141,7 +143,7 @@ def oil(x: Picture) -> Picture:
     total, weights = np.zeros_like(f), np.zeros_like(g)
     for ax in (0, r):
         for ay in (0, r):
-            box = lambda p: cv2.boxFilter(p, -1, (r + 1, r + 1), anchor=(ax, ay), borderType=cv2.BORDER_REFLECT)  # noqa: B023, E731
+            box = lambda p: cv2.boxFilter(p, -1, (r + 1, r + 1), anchor=(ax, ay), borderType=cv2.BORDER_REFLECT)  # noqa: B023
             spread = np.maximum(box(g * g) - box(g) ** 2, 0)
             weight = 1 / (spread + 2e-4) ** 3
             total += box(f) * weight[..., None]
@@ -155,7 +157,13 @@ def cartoon(x: Picture) -> Picture:
     y = smooth(x)
     g = y.mean(-1, keepdims=True)
     stepped = y * (levels(g, 5, 0.2) + 0.06) / (g + 0.03)
-    return to_u8(mix(np.clip(saturate(stepped, 1.7), 0, 1), np.zeros(3, np.float32), np.maximum(lines(x, 1.4, 20), edges(x, 0.05, 0.14))))
+    return to_u8(
+        mix(
+            np.clip(saturate(stepped, 1.7), 0, 1),
+            np.zeros(3, np.float32),
+            np.maximum(lines(x, 1.4, 20), edges(x, 0.05, 0.14)),
+        )
+    )
 
 
 def comic(x: Picture) -> Picture:
@@ -173,7 +181,9 @@ def comic(x: Picture) -> Picture:
 def pixel_art(x: Picture) -> Picture:
     h, w = x.shape[:2]
     small = cv2.resize(x, (w // GRID, h // GRID), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return cv2.resize(to_u8(levels(np.clip(saturate(small, 1.6), 0, 1), 5, 0.3)), (w, h), interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(
+        to_u8(levels(np.clip(saturate(small, 1.6), 0, 1), 5, 0.3)), (w, h), interpolation=cv2.INTER_NEAREST
+    )
 
 
 def neon(x: Picture) -> Picture:
@@ -181,7 +191,9 @@ def neon(x: Picture) -> Picture:
     f = blur(x.astype(np.float32) / 255, 3)
     warm = ramp(f[..., 0] - f[..., 2], -0.15, 0.2)
     light = blur(grey(x), 8)
-    colour = mix(np.array([0.1, 0.85, 1.0], np.float32), np.array([1.0, 0.15, 0.75], np.float32), warm * 0.6 + light * 0.4)
+    colour = mix(
+        np.array([0.1, 0.85, 1.0], np.float32), np.array([1.0, 0.15, 0.75], np.float32), warm * 0.6 + light * 0.4
+    )
     line = colour * e[..., None]
     return to_u8(line * 1.1 + 1.3 * blur(line, 4) + 0.05 * f * colour)
 
@@ -210,7 +222,10 @@ def noir(x: Picture) -> Picture:
     h, w = g.shape
     y, z = grid(x)
     fall = 1 - 0.0 * (y / h + z / w)
-    return to_u8((g * fall)[..., None] * np.array([0.97, 0.98, 1.0], np.float32) + 0.15 * blur(np.clip(g - 0.7, 0, 1), 5)[..., None])
+    return to_u8(
+        (g * fall)[..., None] * np.array([0.97, 0.98, 1.0], np.float32)
+        + 0.15 * blur(np.clip(g - 0.7, 0, 1), 5)[..., None]
+    )
 
 
 def risograph(x: Picture) -> Picture:

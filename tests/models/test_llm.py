@@ -37,7 +37,7 @@ def test_tokens_and_states_equal_those_of_transformers(model: llm.LLM, theirs: t
     tokens = model.tokenize(text)
     assert tokens == tokenizer(text)["input_ids"]
     expected = network(torch.tensor([tokens]), output_hidden_states=True)
-    distance = lambda a, e: float((a - e).norm() / e.norm())  # noqa: E731
+    distance = lambda a, e: float((a - e).norm() / e.norm())
     assert distance(model.logits(tokens), expected.logits[0]) < 2e-5  # measured 1e-6; 30 layers of float32
     for layer, state in zip((0, 1, 9, 29), model.hidden_states(tokens, (0, 1, 9, 29)), strict=True):
         assert distance(state, expected.hidden_states[layer][0]) < 2e-5
@@ -54,7 +54,9 @@ def test_greedy_text_equals_that_of_transformers(model: llm.LLM, theirs: tuple[A
 def test_reading_in_pieces_equals_reading_at_once(model: llm.LLM) -> None:
     tokens = model.tokenize("the quick brown fox jumps over the lazy dog")
     whole, cache = model.logits(tokens), llm.Cache(model.shape, len(tokens), torch.float32)
-    parts = torch.cat([model.logits(tokens[:3], cache), model.logits(tokens[3:4], cache), model.logits(tokens[4:], cache)])
+    parts = torch.cat(
+        [model.logits(tokens[:3], cache), model.logits(tokens[3:4], cache), model.logits(tokens[4:], cache)]
+    )
     torch.testing.assert_close(parts, whole, atol=1e-3, rtol=1e-4)
 
 
@@ -69,7 +71,9 @@ def test_characters_of_several_tokens_come_whole(model: llm.LLM) -> None:
     assert all("�" not in piece for piece in pieces)
 
 
-@pytest.mark.parametrize("prompt", ["neon", "make me look like an old photo", "watercolour\n\nportrait", "x" * 2000, "!?"])
+@pytest.mark.parametrize(
+    "prompt", ["neon", "make me look like an old photo", "watercolour\n\nportrait", "x" * 2000, "!?"]
+)
 def test_an_enhanced_prompt_begins_with_the_raw_one_on_one_short_line(model: llm.LLM, prompt: str) -> None:
     text = "".join(model.enhance(prompt))
     assert text.startswith(" ".join(prompt.split())[:150])

@@ -114,7 +114,12 @@ def test_wrong_starts_are_refused(model: nano.Nano) -> None:
     stream = model.stream()
     with pytest.raises(RuntimeError, match="start"):
         stream.step(clip())
-    for seed, strength, word in ((-1, 1.0, "seed"), (2**32, 1.0, "seed"), (0, 1.1, "strength"), (0, float("nan"), "strength")):
+    for seed, strength, word in (
+        (-1, 1.0, "seed"),
+        (2**32, 1.0, "seed"),
+        (0, 1.1, "strength"),
+        (0, float("nan"), "strength"),
+    ):
         with pytest.raises(ValueError, match=word):
             stream.start("neon", seed, strength)
 

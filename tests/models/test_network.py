@@ -48,7 +48,11 @@ def test_a_clip_at_once_equals_frame_by_frame(network: Network) -> None:
 
 
 def test_earlier_frames_are_seen(network: Network) -> None:
-    noise, prompt, recall = pictures(2, seed=3), style(network).repeat(2), [Clip(2, NANO.recent) for _ in network.blocks]
+    noise, prompt, recall = (
+        pictures(2, seed=3),
+        style(network).repeat(2),
+        [Clip(2, NANO.recent) for _ in network.blocks],
+    )
     one, other = pictures(2), pictures(2)
     other[0] = -other[0]
     assert not torch.equal(network(one, noise, prompt, recall)[1], network(other, noise, prompt, recall)[1])

@@ -23,7 +23,9 @@ def test_everything_trained_on_is_free() -> None:
     assert any(p.kind == "video" and p.use == "train" for p in patterns)
 
 
-@pytest.mark.parametrize("licence", ["GPL-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "research-only", "unstated", "Pexels", ""])
+@pytest.mark.parametrize(
+    "licence", ["GPL-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "research-only", "unstated", "Pexels", ""]
+)
 def test_other_licences_may_only_be_evaluated_on(tmp_path: Path, licence: str) -> None:
     row = f'{{ path = "a", kind = "photo", licence = "{licence}", use = "USE" }}'
     assert sources.manifest(written(tmp_path, row.replace("USE", "evaluate")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import signal
 import socket
 
 import uvicorn
@@ -28,6 +29,8 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=3,
     )  # fmt: skip
     print(f"Reverie is at http://{f'[{host}]' if ':' in host else host}:{port} (loading {settings.model})", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends cleanly, then raises them once more
+        signal.signal(number, lambda *_: None)
     with listening:
         asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
 

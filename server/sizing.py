@@ -18,4 +18,6 @@ def render_size(width: int, height: int, max_area: int = MAX_AREA) -> tuple[int,
     scale = min(1.0, math.sqrt(max_area / (width * height)))
     wide, high = (max(UNIT, math.floor(side * scale / UNIT + 1e-9) * UNIT) for side in (width, height))
     longest = lambda other: max_area // other // UNIT * UNIT
-    return min(wide, longest(high)), min(high, longest(wide))
+    wide = min(wide, longest(UNIT))
+    high = min(high, longest(wide))
+    return min(wide, longest(high)), high

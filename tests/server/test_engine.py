@@ -1,0 +1,105 @@
+"""One thread steps everybody's stream, in turn, on the newest frame."""
+
+import threading
+import time
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+
+from reverie.models.toy import ToyModel
+from reverie.server.engine import Engine, Feed, Look
+from reverie.server.metrics import Metrics
+
+
+def frame(number: int, width: int = 64, height: int = 48) -> av.VideoFrame:
+    made = av.VideoFrame.from_ndarray(np.full((height, width, 3), 200, np.uint8), "rgb24").reformat(format="yuv420p")
+    made.pts, made.time_base = number, Fraction(1, 90000)
+    return made
+
+
+class Seen:
+    """What an engine delivered to one session."""
+
+    def __init__(self, engine: Engine, prompt: str) -> None:
+        self.frames: list[tuple[av.VideoFrame, int]] = []
+        self.failures: list[str] = []
+        self.feed = Feed(ToyModel().stream(), lambda *news: self.frames.append(news), self.failures.append)
+        self.feed.look = Look(prompt)
+        engine.add(self.feed)
+
+
+def wait(true: Any) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_frame_comes_back_styled_with_its_time() -> None:
+    engine = Engine(Metrics())
+    seen = Seen(engine, "invert")
+    engine.put(seen.feed, frame(7))
+    wait(lambda: seen.frames)
+    shown, step = seen.frames[0]
+    assert (shown.pts, step, shown.width, shown.height) == (7, 1, 64, 48)
+    assert abs(shown.to_ndarray(format="rgb24").mean() - 55) < 3
+    engine.stop()
+
+
+def test_the_newest_frame_wins_and_losses_are_counted() -> None:
+    metrics = Metrics()
+    engine = Engine(metrics)
+    seen = Seen(engine, "slow invert")
+    engine.put(seen.feed, frame(0))
+    wait(lambda: seen.feed.frame is None)
+    for number in range(1, 10):
+        engine.put(seen.feed, frame(number))
+    wait(lambda: len(seen.frames) == 2)
+    assert [shown.pts for shown, _ in seen.frames] == [0, 9]
+    assert b'reverie_dropped_total{where="model"} 8.0' in metrics.text()
+    engine.stop()
+
+
+def test_sessions_take_turns() -> None:
+    engine = Engine(Metrics())
+    busy, calm = Seen(engine, "slow invert"), Seen(engine, "slow invert")
+    stop = threading.Event()
+
+    def flood() -> None:
+        number = 0
+        while not stop.wait(0.002):
+            number += 1
+            engine.put(busy.feed, frame(number))
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    for number in range(3):
+        engine.put(calm.feed, frame(number))
+        wait(lambda number=number: len(calm.frames) > number)
+    stop.set()
+    flooding.join()
+    assert len(busy.frames) <= 5
+    engine.stop()
+
+
+def test_a_crash_ends_one_session_only() -> None:
+    engine = Engine(Metrics())
+    bad, good = Seen(engine, "crash"), Seen(engine, "invert")
+    for number in range(10):
+        engine.put(bad.feed, frame(number))
+        wait(lambda number=number: len(bad.frames) > number or bad.failures)
+    assert bad.failures == ["the model failed: RuntimeError"]
+    engine.put(good.feed, frame(0))
+    wait(lambda: good.frames)
+    engine.stop()
+
+
+def test_a_removed_session_is_served_no_more() -> None:
+    engine = Engine(Metrics())
+    seen = Seen(engine, "invert")
+    engine.remove(seen.feed)
+    engine.put(seen.feed, frame(0))
+    engine.stop()
+    assert not seen.frames

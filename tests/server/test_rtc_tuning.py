@@ -1,0 +1,133 @@
+"""Each change to aiortc: that what it patches is still what it was, and that it does what it is for."""
+
+import hashlib
+import importlib
+import inspect
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+
+import aiortc
+import aiortc.codecs.h264 as h264
+import aiortc.codecs.vpx as vpx
+import av
+import numpy as np
+import pytest
+from aiortc import RTCCertificate, RTCPeerConnection, codecs
+from aiortc.codecs import get_capabilities
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcdtlstransport import SRTP_PROFILES
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unpack_header_extensions
+
+from OpenSSL import SSL
+
+from reverie.server import rtc_tuning
+
+
+@pytest.fixture(autouse=True)
+def applied() -> None:
+    rtc_tuning.apply()
+
+
+def packet(number: int, timestamp: int, marker: bool) -> RtpPacket:
+    made = RtpPacket(sequence_number=number, timestamp=timestamp, marker=marker)
+    made._data = bytes([number])  # type: ignore[attr-defined]
+    return made
+
+
+def test_aiortc_is_the_version_that_was_read() -> None:
+    assert version("aiortc").startswith("1.16."), "read rtc_tuning.py again for this aiortc"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("jitterbuffer", "self._packets"), ("jitterbuffer", "self._origin"), ("jitterbuffer", "self._is_video"),
+        ("jitterbuffer", "def _remove_frame(self, sequence_number: int)"), ("codecs.h264", "def _encode_frame("),
+        ("codecs.h264", "def _split_bitstream("), ("codecs.vpx", "max(MIN_BITRATE, min(bitrate, MAX_BITRATE))"),
+        ("codecs.h264", "max(MIN_BITRATE, min(bitrate, MAX_BITRATE))"), ("codecs.vpx", "DEFAULT_BITRATE"),
+        ("rtcdtlstransport", "def _create_ssl_context("), ("rtp", "def configure(self, parameters: RTCRtpParameters)"),
+        ("rtp", "def set(self, values: HeaderExtensions) -> tuple[int, bytes]"), ("rtcrtpsender", "target_bitrate"),
+    ],
+)  # fmt: skip
+def test_what_is_patched_is_still_there(module: str, name: str) -> None:
+    assert name in inspect.getsource(importlib.import_module(f"aiortc.{module}"))
+
+
+def test_the_patched_functions_have_not_changed_in_aiortc() -> None:
+    """The text of aiortc's own functions, as they were when the patches were written."""
+    text = (Path(aiortc.__file__).parent / "jitterbuffer.py").read_text()
+    start = text.index("def _remove_frame")
+    assert hashlib.sha256(text[start:].encode()).hexdigest()[:16] == "d27e95162f0f9436"
+
+
+def test_a_frame_leaves_with_its_marker() -> None:
+    buffer = JitterBuffer(capacity=16, is_video=True)
+    assert buffer.add(packet(1, 100, False))[1] is None
+    frame = buffer.add(packet(2, 100, True))[1]
+    assert frame is not None and frame.data == bytes([1, 2])
+
+
+def test_a_gap_still_holds_a_frame_back() -> None:
+    buffer = JitterBuffer(capacity=16, is_video=True)
+    buffer.add(packet(1, 100, False))
+    assert buffer.add(packet(3, 100, True))[1] is None
+    frame = buffer.add(packet(2, 100, False))[1]
+    assert frame is not None and frame.data == bytes([1, 2, 3])
+
+
+def test_every_video_packet_asks_for_no_playout_delay() -> None:
+    assert any(e.uri == rtc_tuning.PLAYOUT_DELAY for e in codecs.HEADER_EXTENSIONS["video"])
+    extensions = HeaderExtensionsMap()
+    negotiated = RTCRtpHeaderExtensionParameters(id=9, uri=rtc_tuning.PLAYOUT_DELAY)
+    mid = RTCRtpHeaderExtensionParameters(id=1, uri="urn:ietf:params:rtp-hdrext:sdes:mid")
+    extensions.configure(RTCRtpParameters(headerExtensions=[mid, negotiated]))
+    profile, data = extensions.set(HeaderExtensions(mid="0"))
+    assert dict(unpack_header_extensions(profile, data)) == {1: b"0", 9: bytes(3)}
+
+
+@pytest.mark.parametrize("encoder", [vpx.Vp8Encoder, h264.H264Encoder])
+def test_bitrates_start_at_1200_kbps_and_ignore_small_changes(encoder: type) -> None:
+    made = encoder()
+    assert made.target_bitrate == 1_200_000
+    made.target_bitrate = 1_300_000
+    assert made.target_bitrate == 1_200_000
+    made.target_bitrate = 600_000
+    assert made.target_bitrate == 600_000
+    made.target_bitrate = 1_200_000  # at once after a change: held for two seconds
+    assert made.target_bitrate == 600_000
+    made._changed_at -= 3
+    made.target_bitrate = 1_200_000
+    assert made.target_bitrate == 1_200_000
+
+
+def test_h264_is_quick_baseline_and_decodes() -> None:
+    encoder = h264.H264Encoder()
+    picture = np.zeros((96, 128, 3), np.uint8)
+    frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p")
+    frame.pts, frame.time_base = 0, Fraction(1, 90000)
+    payloads, _ = encoder.encode(frame, force_keyframe=True)
+    assert payloads
+    assert encoder.codec.thread_count == 1
+    assert encoder.codec.options.get("preset", "ultrafast") == "ultrafast"
+
+
+def test_rsa_peers_are_accepted() -> None:
+    context = RTCCertificate.generateCertificate()._create_ssl_context(SRTP_PROFILES)
+    names = SSL.Connection(context, None).get_cipher_list()
+    assert any("ECDHE-RSA" in name for name in names)
+    assert any("ECDHE-ECDSA" in name for name in names)
+
+
+async def test_answers_tell_browsers_where_to_begin() -> None:
+    assert get_capabilities("video")
+    peer = RTCPeerConnection()
+    peer.addTransceiver("video")
+    sdp = (await peer.createOffer()).sdp
+    await peer.close()
+    hinted = rtc_tuning.hint_bitrate(sdp, 2500)
+    for line in hinted.split("\r\n"):
+        if line.startswith("a=fmtp:") and "apt=" not in line:
+            assert line.endswith("x-google-start-bitrate=2500;x-google-max-bitrate=4000")
+    assert hinted.count("x-google-start-bitrate") == sum(f" {c}/90000" in hinted for c in ("VP8",)) + hinted.count(" H264/")

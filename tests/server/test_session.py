@@ -1,0 +1,104 @@
+"""A camera in, another look out: a real client, a real server, the toy model."""
+
+import asyncio
+import time
+from typing import Any
+
+import numpy as np
+
+CAMERA = (200, 60, 60)
+INVERTED = (55, 195, 195)
+RED, BLUE = (55, 39, 39), (11, 39, 195)
+
+
+async def test_styled_frames_arrive_and_a_prompt_changes_them(server: Any, call: Any) -> None:
+    async with call("invert") as client:
+        await client.sees(INVERTED)
+        assert client.heard("generation_started")
+        assert client.heard("status", state="styled")
+        await client.say(type="prompt", prompt="blue", enhance_prompt=False)
+        await client.sees(BLUE)
+        await client.say(type="prompt", prompt="red", enhance_prompt=False)
+        await client.sees(RED)
+        await client.until(lambda: client.heard("generation_tick", seconds=1))
+
+
+async def test_passthrough_shows_the_camera_before_and_after_a_look(server: Any, call: Any) -> None:
+    async with call(None) as client:
+        await client.sees(CAMERA)
+        assert client.heard("status", state="passthrough")
+        assert not client.heard("generation_started")
+        await client.say(type="prompt", prompt="invert")
+        await client.sees(INVERTED)
+        await client.say(type="set_image", image_data=None, prompt=None)
+        await client.sees(CAMERA)
+
+
+async def test_strength_is_followed(server: Any, call: Any) -> None:
+    async with call("invert") as client:
+        await client.sees(INVERTED)
+        await client.say(type="settings", strength=0)
+        await client.sees(CAMERA)
+        assert client.heard("settings_ack", success=True)
+
+
+async def test_an_enhanced_prompt_follows_the_raw_one(server: Any, call: Any) -> None:
+    async with call("invert") as client:
+        await client.sees(INVERTED)
+        await client.say(type="prompt", prompt="plain", enhance_prompt=True)
+        await client.until(lambda: client.heard("prompt_enhanced", prompt="plain, in blue"))
+        await client.sees(BLUE)
+        assert client.heard("prompt_ack", prompt="plain", success=True)
+
+
+async def test_a_slow_model_drops_frames_and_adds_no_delay(server: Any, call: Any) -> None:
+    before = server.metrics()
+    async with call("slow invert") as client:
+        await client.sees(INVERTED)
+        ages = []
+        for _ in range(8):
+            count = len(client.seen)
+            await asyncio.sleep(0.5)
+            assert 2 <= len(client.seen) - count <= 10  # 0.1 s a frame
+            ages.append(client.seen[-1][1] / 90000 - (client.seen[-1][0] - client.seen[0][0]))
+    assert abs(ages[-1] - ages[0]) < 0.25  # media time keeps up with the clock: no queue grows
+    assert server.metrics()['dropped_total{where="model"}'] - before.get('dropped_total{where="model"}', 0) > 20
+
+
+async def test_a_stalled_model_shows_the_camera_at_once_and_says_so(server: Any, call: Any) -> None:
+    async with call("stall invert") as client:
+        await client.sees(INVERTED)
+        await client.until(lambda: client.heard("status", state="stalled"))
+        await client.sees(CAMERA, timeout_s=1.0)
+        times = np.array([t for t, _, _ in client.seen])
+        assert np.diff(times).max() < 0.4  # the picture never stood still for long
+        count = len(client.told)
+        await client.until(lambda: any(m["type"] == "status" and m["state"] == "styled" for m in client.told[count:]))
+        await client.sees(INVERTED)
+
+
+async def test_a_crashed_model_shows_the_camera_and_a_new_prompt_is_a_new_try(server: Any, call: Any) -> None:
+    async with call("invert") as other, call("crash invert") as client:
+        await client.until(lambda: client.heard("status", state="crashed"))
+        await client.sees(CAMERA)
+        await other.sees(INVERTED)
+        await client.say(type="prompt", prompt="blue")
+        await client.sees(BLUE)
+
+
+async def test_time_never_goes_back(server: Any, call: Any) -> None:
+    async with call("stall invert") as client:
+        await client.until(lambda: client.heard("status", state="stalled"))
+        await asyncio.sleep(2)
+        stamps = [pts for _, pts, _ in client.seen]
+        assert stamps == sorted(stamps)
+
+
+async def test_a_client_that_leaves_frees_its_place(server: Any, call: Any) -> None:
+    for _ in range(5):  # more than the three places
+        async with call("invert") as client:
+            await client.sees(INVERTED)
+        deadline = time.monotonic() + 3
+        while server.metrics()["sessions"] and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+    assert server.metrics()["sessions"] == 0

@@ -1,0 +1,44 @@
+"""Settings: defaults, variables, flags, in this order."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from reverie.server.settings import Settings, from_environment
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+def test_flags_win_over_variables_and_variables_over_defaults() -> None:
+    environment = {"REVERIE_PORT": "9000", "REVERIE_HOST": "::1", "REVERIE_ORIGINS": "https://a.example, https://b.example"}
+    settings = from_environment(environment, port=9001, host=None)
+    assert (settings.port, settings.host) == (9001, "::1")
+    assert settings.origins == ("https://a.example", "https://b.example")
+    assert from_environment({}) == Settings()
+
+
+def test_this_machine_only_by_default() -> None:
+    assert Settings().host == "127.0.0.1"
+    assert Settings().hosts == Settings().origins == Settings().ice_servers == ()
+
+
+@pytest.mark.parametrize(
+    ("environment", "word"),
+    [
+        ({"REVERIE_PORT": "x"}, "REVERIE_PORT must be a whole number, got 'x'"),
+        ({"REVERIE_PORT": "70000"}, "port must be 0 to 65535, got 70000"),
+        ({"REVERIE_MAX_SESSIONS": "0"}, "max_sessions must be 1"),
+        ({"REVERIE_DEVICE": "abacus"}, "device must be one of"),
+    ],
+)
+def test_a_bad_value_is_named(environment: dict[str, str], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        from_environment(environment)
+
+
+def test_the_example_file_lists_every_setting_with_its_default() -> None:
+    lines = [line.lstrip("# ") for line in EXAMPLE.read_text().splitlines() if "=" in line]
+    listed = dict(line.split("=", 1) for line in lines if line.startswith("REVERIE_"))
+    assert set(listed) == {f"REVERIE_{field.name.upper()}" for field in fields(Settings)}
+    assert from_environment(listed) == Settings()

@@ -91,9 +91,8 @@ def restyle(job: Job) -> dict[str, Any]:
 
 
 def _run(job: Job, reader: Reader, partial: Path) -> dict[str, Any]:
+    work = _Work(job, _start(job))
     began = time.monotonic()
-    stream = _start(job)
-    work = _Work(job, stream)
     writer: Writer | None = None
     held: list[Any] = []  # sound that comes before the first picture
     with tqdm(total=reader.promised or None, unit="frame", disable=not sys.stderr.isatty()) as bar:

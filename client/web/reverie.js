@@ -19,7 +19,7 @@ const ENDED = {
 };
 
 const $ = (id) => document.getElementById(id);
-let session = null; // { camera, socket, peer } from Start to Stop
+let session = null; // { camera, socket, peer, status } from Start to Stop
 let passthrough = false;
 
 // What the page says
@@ -85,11 +85,10 @@ async function receive(message, { peer }) {
     case "settings_ack":
       return message.success === false ? note(message.error ?? "The server refused this.") : undefined;
     case "prompt_enhanced":
-      return note(`Enhanced: ${message.enhanced ?? message.prompt}`);
-    case "generation_started":
-      return say("live", "Live");
+      return note(`Enhanced: ${message.prompt}`);
     case "status":
-      return showStatus(message);
+      session.status = message;
+      return showStatus(session);
     case "generation_ended":
       return close(ENDED[message.reason] ?? `The session ended: ${message.reason}.`);
     case "error":
@@ -97,17 +96,18 @@ async function receive(message, { peer }) {
   }
 }
 
-function showStatus({ state, reason }) {
-  const well = state === "live" || state === "passthrough";
-  const words = { live: "Live", passthrough: "Live, no look" };
-  say(well ? "live" : "trouble", [words[state] ?? state, reason].filter(Boolean).join(": "));
+function showStatus({ status, peer }) {
+  if (!status || peer.connectionState !== "connected") return;
+  const words = { styled: "Live", passthrough: "Live", stalled: "The model is late", crashed: "The model stopped" };
+  const well = status.state === "styled" || status.state === "passthrough";
+  say(well ? "live" : "trouble", [words[status.state] ?? status.state, status.reason].filter(Boolean).join(": "));
 }
 
 // From Start to Stop
 
 async function openCamera() {
   if (!navigator.mediaDevices) {
-    throw new Error("The browser gives the camera to https or localhost pages only. Open this page as http://localhost or with TLS.");
+    throw new Error("The browser gives the camera to https or localhost pages only. Open this page by the name localhost or with TLS.");
   }
   try {
     return await navigator.mediaDevices.getUserMedia({ video: CAMERA, audio: false });
@@ -129,6 +129,7 @@ function openPeer(camera) {
     $("styled").srcObject = new MediaStream([styled]);
   };
   peer.onconnectionstatechange = () => {
+    if (session?.peer === peer) showStatus(session);
     if (peer.connectionState === "failed") close("The video connection failed. A firewall between here and the server may block it.");
     if (peer.connectionState === "disconnected") say("trouble", "Video interrupted, waiting");
   };

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
-
 from rig.clip import camera_clip
 
 HERE = Path(__file__).parent
@@ -52,3 +52,15 @@ def watched_page(browser: Browser, *, stamped: bool) -> Page:
         page.add_init_script(path=HERE / "stamp.js")
     page.add_init_script(path=HERE / "watch.js")
     return page
+
+
+def until(page: Page, condition: str, argument: object = None, *, limit_s: float = 20.0) -> None:
+    """Wait until a JavaScript expression, or a function of `argument`, holds.
+
+    Playwright's own `wait_for_function` needs eval, which the page's Content-Security-Policy forbids.
+    Raises AssertionError that names the condition.
+    """
+    ends = time.monotonic() + limit_s
+    while not page.evaluate(condition, argument):
+        assert time.monotonic() < ends, f"not within {limit_s} s: {condition}"
+        page.wait_for_timeout(50)

@@ -46,7 +46,7 @@ class Node:
 def serve(model: str, *flags: str) -> Iterator[Node]:
     """Start a server, wait until it is ready, end it afterwards.  Raises RuntimeError with its last words."""
     port = _free_port()
-    command = [sys.executable, "-m", "reverie.server.cli", "serve", "--port", str(port), "--model", model, *flags]
+    command = [sys.executable, "-m", "reverie.server", "serve", "--port", str(port), "--model", model, *flags]
     with tempfile.TemporaryFile("w+") as log:
         began = time.monotonic()
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

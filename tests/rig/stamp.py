@@ -35,7 +35,7 @@ def draw(frame: NDArray[np.uint8], number: int) -> None:
 
 def read(frame: NDArray[np.uint8], newest: int) -> int | None:
     """The full number in `frame`, at most `REACH` before `newest`; None if it cannot be told."""
-    height, width = frame.shape[:2]
+    height = frame.shape[0]
     strip = frame[height - height // ROWS * STRIP_ROWS :].mean(axis=2)
     values = []
     for row in np.array_split(strip, STRIP_ROWS):

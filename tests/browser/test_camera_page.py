@@ -1,0 +1,166 @@
+"""The camera page in headless Chromium, its camera a real clip with a face, against a real server process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from rig.browser import until, watched_page
+from rig.node import Node
+
+DIFFERENT, SAME = 10.0, 7.0  # mean steps of 255 between two pictures of 16x10 mean colours
+LOOKS = {"toy": ("red", "blue"), "nano": ("thermal camera", "pencil sketch")}
+PATIENCE_MS = 20_000
+
+OpenPage = Callable[..., Page]
+
+
+def start(page: Page, prompt: str) -> None:
+    page.fill("#prompt", prompt)
+    page.click("#start")
+    until(page, "watch.history.length >= 5")
+
+
+def apart(page: Page) -> float:
+    """How far the styled picture is from the camera's."""
+    return float(page.evaluate("watch.seen().apart"))
+
+
+def wait_until_styled(page: Page) -> None:
+    until(page, f"watch.seen().apart > {DIFFERENT}")
+
+
+def test_styled_frames_arrive_and_go_on_arriving(node: Node, open_page: OpenPage) -> None:
+    page = open_page(node)
+    start(page, LOOKS[node.model][0])
+    wait_until_styled(page)
+    shown = page.evaluate("watch.presented")
+    until(page, f"watch.presented > {shown} + 20")
+    assert apart(page) > DIFFERENT
+    expect(page.locator("#state")).to_have_attribute("data-state", "live")
+
+
+def test_another_prompt_changes_the_picture_while_it_runs(node: Node, open_page: OpenPage) -> None:
+    page = open_page(node)
+    first, second = LOOKS[node.model]
+    start(page, first)
+    wait_until_styled(page)
+    before = page.evaluate("watch.seen().styled")
+    page.fill("#prompt", second)
+    page.press("#prompt", "Enter")
+    far = f"before => watch.distance(before, watch.seen().styled) > {DIFFERENT}"
+    until(page, far, before)
+    assert apart(page) > DIFFERENT
+
+
+def test_no_look_shows_the_camera_and_the_look_comes_back(node: Node, open_page: OpenPage) -> None:
+    page = open_page(node)
+    start(page, LOOKS[node.model][0])
+    wait_until_styled(page)
+    page.click("#passthrough")
+    until(page, f"watch.seen().apart < {SAME}")
+    expect(page.locator("#passthrough")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#state")).to_have_attribute("data-state", "live")
+    page.click("#passthrough")
+    wait_until_styled(page)
+
+
+def test_strength_zero_gives_the_camera_back(node: Node, open_page: OpenPage) -> None:
+    page = open_page(node)
+    start(page, LOOKS[node.model][0])
+    wait_until_styled(page)
+    page.focus("#strength")
+    page.keyboard.press("Home")
+    until(page, f"watch.seen().apart < {SAME}")
+
+
+def test_glass_to_glass_is_read_from_pixels(node: Node, open_page: OpenPage) -> None:
+    """Each styled frame tells by its stamp which camera frame it is; the figures themselves are for `bench serve`."""
+    page = open_page(node, stamped=True)
+    start(page, LOOKS[node.model][1])
+    wait_until_styled(page)
+    page.evaluate("() => { watch.frames = []; watch.unread = 0; }")
+    until(page, "watch.frames.length + watch.unread >= 40")
+    frames, unread = page.evaluate("[watch.frames, watch.unread]")
+    assert unread <= 0.2 * (len(frames) + unread)
+    ages = [age for _, age, _ in frames]
+    assert all(age > 0 for age in ages)
+    assert median(ages) < 1000, "a live picture is less than a second old, even on a busy machine"
+
+
+def test_stop_frees_the_camera_and_start_works_again(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    start(page, "red")
+    track = page.evaluate_handle("document.querySelector('#camera').srcObject.getVideoTracks()[0]")
+    page.click("#stop")
+    assert track.evaluate("track => track.readyState") == "ended"
+    expect(page.locator("#state-text")).to_have_text("Camera off")
+    page.evaluate("watch.history = []")
+    start(page, "red")
+    wait_until_styled(page)
+
+
+def test_a_model_that_crashes_shows_the_camera_and_says_so(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    start(page, "crash")
+    expect(page.locator("#state")).to_have_attribute("data-state", "trouble", timeout=PATIENCE_MS)
+    expect(page.locator("#state-text")).to_contain_text("model")
+    until(page, f"watch.seen().apart < {SAME}")
+    page.click("text=pencil sketch")
+    wait_until_styled(page)
+
+
+def test_a_blocked_camera_is_explained(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    page.evaluate("""() => { navigator.mediaDevices.getUserMedia =
+        async () => { throw new DOMException("Permission denied", "NotAllowedError"); } }""")
+    page.click("#start")
+    expect(page.get_by_role("alert")).to_contain_text("Allow it in the browser's address bar")
+    expect(page.locator("#start")).to_be_enabled()
+
+
+def test_enhance_shows_the_richer_prompt(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    start(page, "rain")
+    page.check("#enhance")
+    expect(page.locator("#prompt-note")).to_have_text("Enhanced: rain, in blue", timeout=PATIENCE_MS)
+
+
+def test_everything_can_be_done_with_the_keyboard(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "start"
+    page.keyboard.press("Enter")
+    until(page, "watch.history.length >= 5")
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+    assert {"stop", "prompt", "apply", "watercolour", "strength", "seed", "enhance", "passthrough"} <= reached
+
+
+def test_the_page_asks_no_other_host_and_breaks_no_rule_of_its_own(toy: Node, browser: Browser) -> None:
+    page = watched_page(browser, stamped=False)
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(toy.url)
+    start(page, "red")
+    wait_until_styled(page)
+    page.context.close()
+    assert len(asked) >= 4
+    assert {urlsplit(url).netloc for url in asked} == {urlsplit(toy.url).netloc}
+    assert errors == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_sticks_out_of_the_screen(toy: Node, open_page: OpenPage, width: int) -> None:
+    page = open_page(toy)
+    page.set_viewport_size({"width": width, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -16,7 +16,9 @@ def reverie(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "reverie.server", *words], capture_output=True, text=True, timeout=120)
 
 
-def test_restyle_prints_one_json_object_last(make_clip: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_restyle_prints_one_json_object_last(
+    make_clip: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     clip = make_clip("in.mp4")
     words = ["restyle", str(clip), str(tmp_path / "out.mp4"), "--prompt", "invert", "--model", "toy", "--json"]
     assert main(words) == 0

@@ -96,7 +96,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "word"), BAD)
-def test_bad_requests_are_one_clear_sentence(make_clip: Any, tmp_path: Path, changes: dict[str, Any], word: str) -> None:
+def test_bad_requests_are_one_clear_sentence(
+    make_clip: Any, tmp_path: Path, changes: dict[str, Any], word: str
+) -> None:
     clip = make_clip("in.mp4")
     with pytest.raises(ValueError, match=word) as caught:
         restyle(job(clip, tmp_path / "out.mp4", **changes))

@@ -19,7 +19,6 @@ from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcdtlstransport import SRTP_PROFILES
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unpack_header_extensions
-
 from OpenSSL import SSL
 
 from reverie.server import rtc_tuning
@@ -130,4 +129,6 @@ async def test_answers_tell_browsers_where_to_begin() -> None:
     for line in hinted.split("\r\n"):
         if line.startswith("a=fmtp:") and "apt=" not in line:
             assert line.endswith("x-google-start-bitrate=2500;x-google-max-bitrate=4000")
-    assert hinted.count("x-google-start-bitrate") == sum(f" {c}/90000" in hinted for c in ("VP8",)) + hinted.count(" H264/")
+    assert hinted.count("x-google-start-bitrate") == sum(f" {c}/90000" in hinted for c in ("VP8",)) + hinted.count(
+        " H264/"
+    )

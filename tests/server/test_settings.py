@@ -11,7 +11,11 @@ EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 
 def test_flags_win_over_variables_and_variables_over_defaults() -> None:
-    environment = {"REVERIE_PORT": "9000", "REVERIE_HOST": "::1", "REVERIE_ORIGINS": "https://a.example, https://b.example"}
+    environment = {
+        "REVERIE_PORT": "9000",
+        "REVERIE_HOST": "::1",
+        "REVERIE_ORIGINS": "https://a.example, https://b.example",
+    }
     settings = from_environment(environment, port=9001, host=None)
     assert (settings.port, settings.host) == (9001, "::1")
     assert settings.origins == ("https://a.example", "https://b.example")

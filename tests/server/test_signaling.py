@@ -62,7 +62,9 @@ async def test_an_unknown_model_is_refused(server: Any) -> None:
     assert closed is None
 
 
-@pytest.mark.parametrize("sdp", ["", "v=0", "v=0\r\nm=video 9 x\r\n", "a" * 1000, "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0"])
+@pytest.mark.parametrize(
+    "sdp", ["", "v=0", "v=0\r\nm=video 9 x\r\n", "a" * 1000, "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0"]
+)
 async def test_a_bad_offer_is_refused_with_a_reason(server: Any, sdp: str) -> None:
     told, closed = await ask(server, {"type": "offer", "sdp": sdp})
     assert (closed, told[-1]["error_type"]) == (1008, "bad_offer")
@@ -81,7 +83,11 @@ async def test_a_full_server_says_so(server: Any) -> None:
 TEXT = st.text(max_size=200) | st.sampled_from(["prompt", "offer", "set_image", "settings", "ice-candidate"]).flatmap(
     lambda kind: st.dictionaries(
         st.sampled_from(["prompt", "sdp", "candidate", "strength", "seed", "image_data", "enhance_prompt"]),
-        st.none() | st.booleans() | st.integers() | st.text(max_size=50) | st.dictionaries(st.text(max_size=5), st.integers()),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text(max_size=50)
+        | st.dictionaries(st.text(max_size=5), st.integers()),
     ).map(lambda body: json.dumps({**body, "type": kind}))
 )
 

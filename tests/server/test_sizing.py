@@ -25,7 +25,7 @@ def test_known_sizes(source: tuple[int, int], render: tuple[int, int]) -> None:
 def test_sides_are_multiples_of_16_within_the_area(width: int, height: int) -> None:
     w, h = render_size(width, height)
     assert w % 16 == h % 16 == 0
-    assert 16 <= w and 16 <= h and w * h <= MAX_AREA
+    assert w >= 16 and h >= 16 and w * h <= MAX_AREA
 
 
 @given(st.integers(288, 4000), st.integers(288, 4000))

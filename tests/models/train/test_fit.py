@@ -1,0 +1,122 @@
+"""The training loop on a tiny set: it learns, stops and goes on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from reverie.models.config import NANO
+from reverie.models.train import evaluate, export, fit
+from reverie.models.weights import describe, load
+
+
+class Inverting:
+    """Batches of one look that inverts, and one that changes nothing."""
+
+    looks = ("invert", "original")
+
+    def __init__(self) -> None:
+        self.weights, self.rng = np.ones(2), np.random.default_rng(0)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
+        while True:
+            coarse = self.rng.integers(0, 256, (2, 1, 4, 4, 3), np.uint8)
+            source = coarse.repeat(3, 1).repeat(8, 2).repeat(8, 3)
+            yield source, np.stack([255 - source[0], source[1]]), np.array([0, 1])
+
+
+class Phrases:
+    """Two phrases whose states are noise."""
+
+    first = np.array([0, 1, 2])
+
+    def __init__(self) -> None:
+        width = NANO.llm_width * len(NANO.llm_layers)
+        self.states = torch.randn(2, 3, width, generator=torch.Generator().manual_seed(0))
+
+    def draw(self, looks: Any, rng: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.take(looks)
+
+    def take(self, phrases: Any, noise: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.states[list(phrases)], torch.ones(len(phrases), 3, dtype=torch.bool)
+
+
+class Flat(torch.nn.Module):
+    def forward(self, pictures: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return (pictures - targets).abs().mean()
+
+
+def run(folder: Path, minutes: float) -> fit.Run:
+    return fit.Run("tiny", folder, minutes, batch=2, size=(32, 32), rate=2e-3, seed=0, threads=2)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    fit.fit(run(folder, 0.12), Inverting(), Phrases(), Flat())  # type: ignore[arg-type]
+    return folder
+
+
+def test_training_learns(trained: Path) -> None:
+    batches, trainer = Inverting(), fit.Trainer(2, run(trained, 1))
+    source, target, looks = next(iter(batches))
+    tensor = lambda a: torch.from_numpy(a).permute(0, 1, 4, 2, 3)
+
+    def loss() -> float:
+        rng = np.random.default_rng(0)
+        torch.manual_seed(0)
+        losses = fit.step_losses(trainer, Flat(), Phrases(), tensor(source), tensor(target), looks, rng)  # type: ignore[arg-type]
+        return float(losses["l1"].detach())
+
+    fresh = loss()
+    trainer.resume(torch.load(trained / "tiny.pt", weights_only=True))
+    assert trainer.step > 5
+    assert loss() < 0.8 * fresh
+
+
+def test_a_run_goes_on_from_its_checkpoint(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = torch.load(trained / "tiny.pt", weights_only=True)
+    fit.fit(run(trained, before["seconds"] / 60 + 0.02), Inverting(), Phrases(), Flat())  # type: ignore[arg-type]
+    after = torch.load(trained / "tiny.pt", weights_only=True)
+    assert f"goes on from step {before['step']}" in capsys.readouterr().out
+    assert after["step"] > before["step"] and after["seconds"] > before["seconds"]
+
+
+def test_the_rate_warms_up_holds_and_falls() -> None:
+    assert fit.schedule(0, 0) < 0.02
+    assert fit.schedule(1000, 0.1) == fit.schedule(1000, 0.7) == 1
+    assert fit.schedule(1000, 0.85) == pytest.approx(0.5)
+    assert fit.schedule(1000, 1.0) == 0.02
+
+
+def test_a_checkpoint_becomes_weights_that_say_what_they_are(trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    said = export.export(trained / "tiny.pt", ["invert", "original"], path)
+    assert said == describe(path) and said["looks"] == "invert,original"
+    network, _ = export.averaged(trained / "tiny.pt")
+    assert {name: tensor.shape for name, tensor in load(path).items()} == {
+        name: tensor.shape for name, tensor in network.state_dict().items()
+    }
+    assert 8 < export.gop_per_frame(network) <= 16
+
+
+def test_figures_and_sheets_of_a_checkpoint(trained: Path, tmp_path: Path) -> None:
+    network, _ = export.averaged(trained / "tiny.pt")
+    source, target, _ = next(iter(Inverting()))
+    held = np.stack([source[:1], 255 - source[:1], source[:1]], 2)
+    words: Any = Phrases()
+    rows = evaluate.figures(network, held, Inverting.looks, words, words, items=1)
+    assert set(rows) == {"invert", "original", "mean"}
+    assert rows["original"]["source"] == 99.0
+    evaluate.sheet(network, held, Inverting.looks, words, [0], tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
+def test_psnr() -> None:
+    black = np.zeros((4, 4, 3), np.uint8)
+    assert evaluate.psnr(black, black) == 99
+    assert evaluate.psnr(black, black + 255) == 0
+    assert evaluate.psnr(black, black + 1) == pytest.approx(48.13, abs=0.01)

@@ -1,0 +1,63 @@
+"""What the port answers over HTTP."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from reverie.server.app import make
+from reverie.server.settings import Settings
+
+
+@pytest.fixture
+def client() -> Any:
+    with TestClient(make(Settings(model="toy")), base_url="http://127.0.0.1:8080") as client:
+        yield client
+    asyncio.set_event_loop(None)
+
+
+def test_health_readiness_and_metrics(client: TestClient) -> None:
+    assert client.get("/healthz").text == "ok\n"
+    deadline = time.monotonic() + 10
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+    metrics = client.get("/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
+    for name in (
+        "sessions",
+        "frames_in_total",
+        "model_steps_total",
+        "errors_total",
+        "step_seconds_count",
+        "llm_tokens_total",
+    ):
+        assert f"reverie_{name}" in metrics.text
+    assert "reverie_ready 1.0" in metrics.text
+
+
+def test_the_page_and_its_files_are_served(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.status_code == 200 and "text/html" in page.headers["content-type"]
+    for path in (Path(__file__).parents[2] / "client" / "web").iterdir():
+        assert client.get(f"/web/{path.name}").status_code == 200
+    assert client.get("/web/../protocol.py").status_code == 404
+
+
+def test_a_model_that_cannot_be_loaded_is_never_ready_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reverie.models import registry
+
+    def fail(name: str, device: str) -> None:
+        raise FileNotFoundError("weights nano.safetensors are missing")
+
+    monkeypatch.setattr(registry, "load", fail)
+    with TestClient(make(Settings()), base_url="http://127.0.0.1:8080") as client:
+        deadline = time.monotonic() + 5
+        while "missing" not in (answer := client.get("/readyz")).text:
+            assert time.monotonic() < deadline
+        assert answer.status_code == 503
+        assert client.get("/healthz").status_code == 200
+        with client.websocket_connect("/v1/stream", headers={"host": "127.0.0.1:8080"}) as socket:
+            assert socket.receive_json()["error_type"] == "not_ready"

@@ -74,7 +74,10 @@ def test_nothing_large_but_weights_and_no_place_of_ours_is_committed() -> None:
     for path in tracked():
         size = (ROOT / path).stat().st_size
         assert size < 3_000_000 or path.parts[:2] == ("models", "shipped"), path
-        if path.suffix in {".py", ".md", ".toml", ".yaml", ".txt", ".js", ".html", ".css", ".cpp", ".h", ""} and size < 1e6:
+        if (
+            path.suffix in {".py", ".md", ".toml", ".yaml", ".txt", ".js", ".html", ".css", ".cpp", ".h", ""}
+            and size < 1e6
+        ):
             text = (ROOT / path).read_text(errors="ignore")
             names = "|".join(("pypi" + r"\.org", "registry" + r"\.npmjs", "deb" + r"\.debian", "/" + "work" + "/"))
             assert not re.search(names, text), path
@@ -92,7 +95,10 @@ def pins() -> dict[str, Version]:
 
 def test_every_dependency_is_pinned_to_a_version_that_fits() -> None:
     project, pinned = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"], pins()
-    wanted = [*project["dependencies"], *(line for lines in project["optional-dependencies"].values() for line in lines)]
+    wanted = [
+        *project["dependencies"],
+        *(line for lines in project["optional-dependencies"].values() for line in lines),
+    ]
     for requirement in map(Requirement, wanted):
         assert pinned[requirement.name.lower()] in requirement.specifier, requirement
     assert str(pinned["torch"]) == "2.13.0"
@@ -153,7 +159,18 @@ def test_yaml_files_parse(name: str) -> None:
 
 
 def test_a_wheel_holds_what_the_folders_hold(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         held = {name.removeprefix("reverie/") for name in wheel.namelist() if name.startswith("reverie/")}

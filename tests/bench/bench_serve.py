@@ -53,7 +53,9 @@ def table(result: dict[str, Any]) -> str:
     """The same for people."""
     rows = {f"{result['model']}, Chromium": result, "passthrough, Chromium": result["passthrough"]}
     rows[f"{result['model']}, Python"] = result["sdk"]
-    lines = [f"{'':24}{'g2g p50':>9}{'p95':>8}{'p99':>8}{'fps':>7}{'first':>8}{'prompt p95':>12}{'drop':>6}{'slope':>8}{'cpu %':>7}"]
+    lines = [
+        f"{'':24}{'g2g p50':>9}{'p95':>8}{'p99':>8}{'fps':>7}{'first':>8}{'prompt p95':>12}{'drop':>6}{'slope':>8}{'cpu %':>7}"
+    ]
     for name, row in rows.items():
         ages = row["glass_to_glass_ms"]
         cells = [(ages["p50"], 9), (ages["p95"], 8), (ages["p99"], 8), (row["fps_out"], 7), (row["first_frame_ms"], 8)]

@@ -12,7 +12,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rig.node import Node  # noqa: E402
+from rig.node import Node
 
 LOOK = "pencil sketch"  # shown while latency is measured
 LOOKS = {"nano": ("thermal camera", "pencil sketch"), "toy": ("red", "blue")}  # in turn for prompt_to_frame_ms

@@ -105,7 +105,7 @@ def test_a_checkpoint_becomes_weights_that_say_what_they_are(trained: Path, tmp_
 
 def test_figures_and_sheets_of_a_checkpoint(trained: Path, tmp_path: Path) -> None:
     network, _ = export.averaged(trained / "tiny.pt")
-    source, target, _ = next(iter(Inverting()))
+    source, _, _ = next(iter(Inverting()))
     held = np.stack([source[:1], 255 - source[:1], source[:1]], 2)
     words: Any = Phrases()
     rows = evaluate.figures(network, held, Inverting.looks, words, words, items=1)

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 
@@ -29,6 +30,16 @@ class Look:
     strength: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A camera frame with its times as they were when it came: an encoder that is given the frame changes them."""
+
+    frame: av.VideoFrame
+    pts: int | None
+    time_base: Fraction | None
+    decoded_at: float  # time.monotonic()
+
+
 class Feed:
     """One session's place at the engine: the newest frame, the look wanted, where the answer goes."""
 
@@ -39,7 +50,7 @@ class Feed:
         self.stream, self.deliver, self.failed = stream, deliver, failed
         self.steps = 0
         self.look: Look | None = None  # to take on before the next frame
-        self.frame: tuple[av.VideoFrame, float] | None = None  # with the time it was decoded
+        self.frame: Shot | None = None
 
 
 class Engine:
@@ -67,7 +78,7 @@ class Engine:
         with self._wake:
             if feed.frame is not None:
                 self.metrics.dropped.labels("model").inc()
-            feed.frame = (frame, time.monotonic())
+            feed.frame = Shot(frame, frame.pts, frame.time_base, time.monotonic())
             self._wake.notify()
 
     def stop(self, timeout_s: float = 2.0) -> None:
@@ -76,7 +87,7 @@ class Engine:
             self._wake.notify()
         self._thread.join(timeout_s)
 
-    def _next(self) -> tuple[Feed, av.VideoFrame, float, Look | None] | None:
+    def _next(self) -> tuple[Feed, Shot, Look | None] | None:
         """Wait for the next feed, in turn, that has a frame; None to stop."""
         with self._wake:
             while not self._stopping:
@@ -84,36 +95,36 @@ class Engine:
                     feed = self._feeds[0]
                     self._feeds.rotate(-1)
                     if feed.frame is not None:
-                        (frame, decoded_at), feed.frame = feed.frame, None
+                        shot, feed.frame = feed.frame, None
                         look, feed.look = feed.look, None
-                        return feed, frame, decoded_at, look
+                        return feed, shot, look
                 self._wake.wait()
         return None
 
     def _run(self) -> None:
         while (work := self._next()) is not None:
-            feed, frame, decoded_at, look = work
+            feed, shot, look = work
             try:
-                styled = self._step(feed, frame, look)
+                styled = self._step(feed, shot, look)
             except Exception as error:  # a model's fault ends one session's styling, never the process
                 log.exception("a model step failed")
                 self.metrics.errors.inc()
                 self.remove(feed)
                 feed.failed(f"the model failed: {type(error).__name__}")
             else:
-                self.metrics.age_s.observe(time.monotonic() - decoded_at)
+                self.metrics.age_s.observe(time.monotonic() - shot.decoded_at)
                 feed.deliver(styled, feed.steps)
 
-    def _step(self, feed: Feed, frame: av.VideoFrame, look: Look | None) -> av.VideoFrame:
+    def _step(self, feed: Feed, shot: Shot, look: Look | None) -> av.VideoFrame:
         if look is not None:
             feed.stream.start(look.prompt, look.seed, look.strength)
-        source = to_rgb(frame)
-        small = resize(source, *render_size(frame.width, frame.height))
+        source = to_rgb(shot.frame)
+        small = resize(source, *render_size(shot.frame.width, shot.frame.height))
         began = time.monotonic()
         styled = feed.stream.step(small[None])[0]
         self.metrics.step_s.observe(time.monotonic() - began)
         self.metrics.steps.inc()
         feed.steps += 1
         shown = to_frame(upscale(styled, source))
-        shown.pts, shown.time_base = frame.pts, frame.time_base
+        shown.pts, shown.time_base = shot.pts, shot.time_base
         return shown

@@ -148,6 +148,8 @@ class Session:
 
     def _apply(self, look: Look) -> None:
         """Hand a look to the engine.  After a crash, a new look is a new try with a new stream."""
+        if not self._look.prompt.strip():
+            self._asked_at = time.monotonic()  # coming from passthrough, the model has its time to begin
         self._look = look
         self._crashed = ""
         if look.prompt.strip() and self._feed is None:

@@ -66,6 +66,8 @@ def test_no_look_shows_the_camera_and_the_look_comes_back(node: Node, open_page:
     expect(page.locator("#state")).to_have_attribute("data-state", "live")
     page.click("#passthrough")
     wait_until_styled(page)
+    shown = page.evaluate("watch.presented")
+    until(page, f"watch.presented > {shown} + 20")
 
 
 def test_strength_zero_gives_the_camera_back(node: Node, open_page: OpenPage) -> None:

@@ -14,7 +14,7 @@ import time
 from playwright.sync_api import Browser, Page
 from rig.browser import watched_page
 from rig.node import Node
-from serve_figures import LOOK, LOOKS, N_PROMPTS, WARM_S, Samples, Window
+from serve_figures import LOOK, LOOKS, N_PROMPTS, SETTLE_S, WARM_S, Samples, Window
 
 PROMPT = """prompt => watch.timed(() => {
   document.querySelector('#prompt').value = prompt;
@@ -63,8 +63,8 @@ def _switches(page: Page, looks: tuple[str, str], passthrough: bool) -> list[flo
             page.evaluate(PROMPT, looks[i % 2])
         else:
             times.append(page.evaluate(PROMPT, looks[i % 2]))
-        page.wait_for_timeout(900)
+        page.wait_for_timeout(SETTLE_S * 1000)
         if passthrough:
             times.append(page.evaluate(PASSTHROUGH))
-            page.wait_for_timeout(900)
+            page.wait_for_timeout(SETTLE_S * 1000)
     return times

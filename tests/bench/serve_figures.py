@@ -17,6 +17,7 @@ from rig.node import Node
 LOOK = "pencil sketch"  # shown while latency is measured
 LOOKS = {"nano": ("thermal camera", "pencil sketch"), "toy": ("red", "blue")}  # in turn for prompt_to_frame_ms
 N_PROMPTS = 10
+SETTLE_S = 1.2  # between two changes of look
 WARM_S = 4.0  # bitrates settle before anything is counted
 
 

@@ -19,13 +19,13 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from rig import clip, stamp
 from rig.node import Node
-from serve_figures import LOOK, LOOKS, N_PROMPTS, WARM_S, Samples, Window
+from serve_figures import LOOK, LOOKS, N_PROMPTS, SETTLE_S, WARM_S, Samples, Window
 from websockets.asyncio.client import ClientConnection, connect
 
 from reverie.client.protocol import Answer, Failure, FromClient, Offer, Prompt, encode, read
 from reverie.server import rtc_tuning
 
-CHANGE, NOISE_FACTOR, DIFFERENT, HISTORY = 8.0, 3.0, 10.0, 12  # as in watch.js
+CHANGE, NOISE_FACTOR, DIFFERENT, HISTORY = 8.0, 3.0, 10.0, 8  # as in watch.js
 CHANGE_LIMIT_S = 5.0
 
 
@@ -90,7 +90,7 @@ class Watcher:
 
     def expect_change(self) -> None:
         before = np.mean(self.history, axis=0)
-        noise = max(_distance(cells, before) for cells in self.history)
+        noise = float(np.median([_distance(cells, before) for cells in self.history]))
         self._before = before, max(CHANGE, NOISE_FACTOR * noise)
         self.changed.clear()
 
@@ -143,7 +143,7 @@ async def _time_prompt(socket: ClientConnection, watcher: Watcher, prompt: str) 
     except TimeoutError:
         return None
     finally:
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(SETTLE_S)
 
 
 async def _send(socket: ClientConnection, message: FromClient) -> None:

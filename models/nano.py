@@ -16,9 +16,11 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from reverie.models import llm, weights
+from reverie.models import weights
 from reverie.models.config import NANO
 from reverie.models.layers import KV
+from reverie.models.llm import LLM
+from reverie.models.llm import load as load_llm
 from reverie.models.memory import Ring
 from reverie.models.network import Network, Style, channels_last
 from reverie.models.prompt import normal, prompt_states
@@ -28,11 +30,12 @@ MAX_AREA = 1280 * 720
 STYLES_KEPT = 64
 
 
-def load(device: str = "cpu", steps: int = 1, path: Path | None = None) -> Nano:
+def load(device: str = "cpu", llm: str | None = None, steps: int = 1, path: Path | None = None) -> Nano:
     """The shipped weights with SmolLM2 beside them.
 
     Args:
         device: "cpu" (bfloat16 where the CPU multiplies it natively, else float32).
+        llm: where SmolLM2 comes from: None is the package; else a .gguf file, a folder, or a hub id.
         steps: denoising steps per frame, 1 to 4.
         path: other weights of the same network (.safetensors).
     Raises: ValueError on an unknown device or steps out of range; FileNotFoundError if weights are missing.
@@ -41,7 +44,12 @@ def load(device: str = "cpu", steps: int = 1, path: Path | None = None) -> Nano:
         raise ValueError(f"nano runs on cpu, not on {device!r}")
     network = Network(NANO)
     network.load_state_dict(weights.load(path or weights.SHIPPED))
-    return Nano(network.eval().requires_grad_(False), llm.load(None, dtype=torch.float32), steps, fast_dtype())
+    language = load_llm(llm)
+    if language.shape.width != NANO.llm_width:
+        raise ValueError(
+            f"nano reads an LLM of width {NANO.llm_width} (SmolLM2-135M); {llm} has {language.shape.width}"
+        )
+    return Nano(network.eval().requires_grad_(False), language, steps, fast_dtype())
 
 
 def fast_dtype() -> torch.dtype:
@@ -56,7 +64,7 @@ class Nano:
 
     name = "nano"
 
-    def __init__(self, network: Network, language: llm.LLM, steps: int, dtype: torch.dtype) -> None:
+    def __init__(self, network: Network, language: LLM, steps: int, dtype: torch.dtype) -> None:
         if not 1 <= steps <= 4:
             raise ValueError(f"steps must be 1 to 4, got {steps}")
         self.steps = steps

@@ -11,10 +11,14 @@ from reverie.models.stream import Model
 MODULES = {"nano": "reverie.models.nano", "toy": "reverie.models.toy"}
 
 
-def load(name: str = "nano", device: str = "cpu") -> Model:
-    """Load a model.  Raises: ValueError on an unknown name or device; FileNotFoundError if its weights are missing."""
+def load(name: str = "nano", device: str = "cpu", llm: str | None = None) -> Model:
+    """Load a model.
+
+    Args: llm: where its LLM comes from (see reverie.models.llm.load); None is the installed package.
+    Raises: ValueError on an unknown name or device; FileNotFoundError if its weights or its LLM are missing.
+    """
     check(name)
-    model: Model = importlib.import_module(MODULES[name]).load(device)
+    model: Model = importlib.import_module(MODULES[name]).load(device, llm)
     return model
 
 

@@ -75,5 +75,5 @@ class ToyStream:
         self._frame = int(frame)
 
 
-def load(device: str) -> ToyModel:
+def load(device: str, llm: str | None = None) -> ToyModel:
     return ToyModel()

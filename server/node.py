@@ -48,7 +48,7 @@ class Node:
             log.info("%s is ready", self.model.name)
 
     def _load(self) -> Model:
-        model = registry.load(self.settings.model, self.settings.device)
+        model = registry.load(self.settings.model, self.settings.device, self.settings.llm or None)
         model.prepare(WARM_PROMPT)
         stream = model.stream()
         stream.start(WARM_PROMPT)

@@ -18,6 +18,7 @@ class Settings:
     port: int = 8080  # 0 takes any free port
     model: str = "nano"  # model that serves sessions
     device: str = "cpu"  # where it runs
+    llm: str = ""  # another SmolLM2-135M: a .gguf file, a folder, or a hub id; empty is the installed package
     max_sessions: int = 4  # sessions at once; more are refused as at_capacity
     hosts: tuple[str, ...] = ()  # other names people reach this server by (Host header), comma separated
     origins: tuple[str, ...] = ()  # pages of other origins that may connect, comma separated, e.g. https://me.example

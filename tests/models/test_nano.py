@@ -136,6 +136,11 @@ def test_prompts_that_differ_in_case_and_space_share_a_style(model: nano.Nano) -
     assert model.style("  Neon   Outlines. ") is model.style("neon outlines")
 
 
+def test_an_llm_that_is_not_there_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.gguf"):
+        nano.load(llm="none.gguf")
+
+
 def test_the_description_is_that_of_the_weights(model: nano.Nano) -> None:
     (described,) = (row for row in registry.describe() if row["name"] == "nano")
     parameters = sum(p.numel() for p in model.network.parameters())

@@ -2,9 +2,18 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from typing import Any
 
+import av
 import numpy as np
+
+from reverie.models.toy import ToyModel
+from reverie.server.engine import Engine
+from reverie.server.metrics import Metrics
+from reverie.server.session import Session
+from reverie.server.settings import Settings
 
 CAMERA = (200, 60, 60)
 INVERTED = (55, 195, 195)
@@ -102,3 +111,24 @@ async def test_a_client_that_leaves_frees_its_place(server: Any, call: Any) -> N
         while server.metrics()["sessions"] and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
     assert server.metrics()["sessions"] == 0
+
+
+async def test_a_styled_frame_older_than_what_was_shown_is_dropped_and_counted() -> None:
+    metrics, told = Metrics(), []
+    engine = Engine(metrics)
+    with ThreadPoolExecutor(1) as words:
+        session = Session(ToyModel(), engine, Settings(), metrics, words, told.append)
+        await session.set_prompt("invert")
+        frames = []
+        for pts in (0, 3000, 6000):
+            frame = av.VideoFrame(16, 16, "yuv420p")
+            frame.pts, frame.time_base = pts, Fraction(1, 90000)
+            frames.append(frame)
+        session._show(frames[1], "camera")
+        session._show(frames[0], "styled")  # came late
+        assert await session._out.mailbox.get() is frames[1]
+        session._show(frames[2], "styled")
+        assert await session._out.mailbox.get() is frames[2]
+        await session.close("disconnect")
+    engine.stop()
+    assert b'reverie_dropped_total{where="late"} 1.0' in metrics.text()

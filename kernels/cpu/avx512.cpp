@@ -167,13 +167,15 @@ void conv_rows(const Conv& conv, int begin, int end) { Walk<Unit>(conv).rows(beg
 
 double peak(long steps) {
     __m512i acc[24], a = _mm512_set1_epi8(1), b = _mm512_set1_epi8(1);
-    for (auto& one : acc) one = _mm512_setzero_si512();
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; ++i) acc[i] = _mm512_set1_epi32(i);  // in registers, and none equal to another
     for (long s = 0; s < steps; ++s) {
         asm volatile("" : "+v"(a), "+v"(b));  // keeps the loop's products from being computed once
 #pragma GCC unroll 24
         for (int i = 0; i < 24; ++i) acc[i] = _mm512_dpbusd_epi32(acc[i], a, b);
     }
-    for (auto& one : acc) asm volatile("" : : "v"(one));
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; ++i) asm volatile("" : : "v"(acc[i]));
     return 2.0 * 64 * 24 * double(steps);
 }
 

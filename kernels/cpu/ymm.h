@@ -55,13 +55,15 @@ private:
 template <class Multiply>
 double ymm_peak(long steps) {
     __m256i acc[8], a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(1);
-    for (auto& one : acc) one = _mm256_setzero_si256();
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) acc[i] = _mm256_set1_epi32(i);
     for (long s = 0; s < steps; ++s) {
         asm volatile("" : "+x"(a), "+x"(b));
 #pragma GCC unroll 8
         for (int i = 0; i < 8; ++i) acc[i] = Multiply::add(acc[i], a, b);
     }
-    for (auto& one : acc) asm volatile("" : : "x"(one));
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) asm volatile("" : : "x"(acc[i]));
     return 2.0 * 32 * 8 * double(steps);
 }
 

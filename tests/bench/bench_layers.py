@@ -99,7 +99,7 @@ def seconds(layer: Layer, activation: Activation) -> float:
 
 def peak() -> float:
     """Operations per second of the quickest path, registers only, both cores."""
-    return max(_cpu.peak(_cpu.paths()[0], WORKERS, 200_000) for _ in range(40))
+    return max(_cpu.peak(_cpu.paths()[0], WORKERS, 1_000_000) for _ in range(10))
 
 
 def main() -> None:

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from reverie.models.config import NANO
-from reverie.models.train import evaluate, export, fit
-from reverie.models.weights import describe, load
+from reverie.models.train import fit
 
 
 class Inverting:
@@ -90,33 +89,3 @@ def test_the_rate_warms_up_holds_and_falls() -> None:
     assert fit.schedule(1000, 0.1) == fit.schedule(1000, 0.7) == 1
     assert fit.schedule(1000, 0.85) == pytest.approx(0.5)
     assert fit.schedule(1000, 1.0) == 0.02
-
-
-def test_a_checkpoint_becomes_weights_that_say_what_they_are(trained: Path, tmp_path: Path) -> None:
-    path = tmp_path / "tiny.safetensors"
-    said = export.export(trained / "tiny.pt", ["invert", "original"], path)
-    assert said == describe(path) and said["looks"] == "invert,original"
-    network, _ = export.averaged(trained / "tiny.pt")
-    assert {name: tensor.shape for name, tensor in load(path).items()} == {
-        name: tensor.shape for name, tensor in network.state_dict().items()
-    }
-    assert 8 < export.gop_per_frame(network) <= 16
-
-
-def test_figures_and_sheets_of_a_checkpoint(trained: Path, tmp_path: Path) -> None:
-    network, _ = export.averaged(trained / "tiny.pt")
-    source, _, _ = next(iter(Inverting()))
-    held = np.stack([source[:1], 255 - source[:1], source[:1]], 2)
-    words: Any = Phrases()
-    rows = evaluate.figures(network, held, Inverting.looks, words, words, items=1)
-    assert set(rows) == {"invert", "original", "mean"}
-    assert rows["original"]["source"] == 99.0
-    evaluate.sheet(network, held, Inverting.looks, words, [0], tmp_path / "sheet.png")
-    assert (tmp_path / "sheet.png").stat().st_size > 1000
-
-
-def test_psnr() -> None:
-    black = np.zeros((4, 4, 3), np.uint8)
-    assert evaluate.psnr(black, black) == 99
-    assert evaluate.psnr(black, black + 255) == 0
-    assert evaluate.psnr(black, black + 1) == pytest.approx(48.13, abs=0.01)

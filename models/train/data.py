@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from reverie.models.train.sources import Source
-from reverie.models.train.teachers import GRID, LOOKS
+from reverie.models.train.teachers import GRID, LOOKS, MIRRORED
 
 HEIGHT, WIDTH, FRAMES = 224, 384, 3
 HELD_EVERY = 16  # one photo, and the last clips of each video, in so many are never trained on
@@ -128,10 +128,19 @@ def _cover(picture: Clip, zoom: float, place: NDArray[np.float64]) -> Clip:
 class Batches:
     """Endless random batches: source and target clips (B, T, h, w, 3) uint8 and looks (B,)."""
 
-    def __init__(self, folder: Path, batch: int, size: tuple[int, int], seed: int) -> None:
-        """Args: size: height and width of the crops, at most 224x384.  Raises FileNotFoundError without a cache."""
+    def __init__(self, folder: Path, batch: int, size: tuple[int, int], seed: int, allowed: Collection[str]) -> None:
+        """
+        Args:
+            size: height and width of the crops, at most 224x384.
+            allowed: files that may be trained on, "package/file name"; a cache may be older than the manifest.
+        Raises: FileNotFoundError without a cache; ValueError if nothing in it is allowed.
+        """
         self.clips = np.load(folder / "train.npy", mmap_mode="r")
-        self.looks: list[str] = json.loads((folder / "index.json").read_text())["looks"]
+        index = json.loads((folder / "index.json").read_text())
+        self.looks: list[str] = index["looks"]
+        self.items = [i for i, name in enumerate(index["train"]) if name in allowed]
+        if not self.items:
+            raise ValueError(f"{folder} has no clip that may be trained on")
         self.weights = np.ones(len(self.looks))  # how often each look is drawn
         self.batch, self.size, self.rng = batch, size, np.random.default_rng(seed)
 
@@ -144,9 +153,12 @@ class Batches:
     def _crop(self, look: int) -> Clip:
         rng, (height, width) = self.rng, self.size
         y, x = (GRID * int(rng.integers((n - m) // GRID + 1)) for n, m in ((HEIGHT, height), (WIDTH, width)))
-        pair = self.clips[rng.integers(len(self.clips)), :, :, y : y + height, x : x + width][:, [0, 1 + look]]
+        item = self.items[rng.integers(len(self.items))]
+        pair = self.clips[item, :, :, y : y + height, x : x + width][:, [0, 1 + look]]
         if rng.random() < 0.1:
             pair = pair[[0] * FRAMES]  # a still scene: sensor noise is the only change
         elif rng.random() < 0.5:
             pair = pair[::-1]
+        if self.looks[look] in MIRRORED and rng.random() < 0.5:
+            pair = pair[:, :, :, ::-1]
         return pair

@@ -73,6 +73,11 @@ def manifest(path: Path = MANIFEST) -> list[Package]:
     return packages
 
 
+def trainable(found: Iterable[Source]) -> set[str]:
+    """Files that may be trained on, as "package/file name": what the index of a cache calls them."""
+    return {f"{source.package}/{source.path.name}" for source in found if source.use == "train"}
+
+
 def fetch(folder: Path, packages: Iterable[Package]) -> list[Source]:
     """Download and unpack what is missing under `folder` and return the files the manifest names.
 
@@ -121,10 +126,15 @@ def _dep5(path: Path) -> list[tuple[list[str], str]]:
 
 
 def _licence_of(path: Path, rows: list[tuple[list[str], str]]) -> str:
-    """Licence of an installed file, its doubled resolution marked by @2x in the name only."""
+    """Licence of an installed file, its doubled resolution marked by @2x in the name only.
+
+    The last paragraph counts, except that one which is not free and names more than a folder counts above all: a list
+    of public-domain pictures with fields1* in it also matches fields10-sfiera, which *-sfiera* says is CC-BY-SA.
+    """
     name = "/".join(path.parts[path.parts.index("images") :]).replace("@2x", "")
-    matching = [licence for patterns, licence in rows if any(fnmatch.fnmatch(name, p) for p in patterns)]
-    return matching[-1] if matching else "unstated"
+    matching = [(p, licence) for patterns, licence in rows for p in patterns if fnmatch.fnmatch(name, p)]
+    bound = [licence for p, licence in matching if licence not in FREE and p.rpartition("/")[2] != "*"]
+    return (bound or [licence for _, licence in matching] or ["unstated"])[-1]
 
 
 def _unpack(package: Package, folder: Path) -> None:

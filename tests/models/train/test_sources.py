@@ -82,7 +82,7 @@ def test_what_is_for_evaluation_is_not_trainable() -> None:
 
 
 MEDIA = re.compile(r"[\w-]+\.(avi|gguf|h5|jpe?g|mov|mp4|mpg|onnx|png|pt|safetensors|webm)$")
-WRITTEN = {"gallery.jpg"}
+WRITTEN = {"gallery.jpg", "teachers.png"}
 
 
 def test_training_code_names_no_file_that_the_manifest_does_not_list() -> None:

@@ -1,0 +1,22 @@
+"""Contact sheets of the teachers."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reverie.models.train.contact import COLUMNS, LABEL, sheet
+from reverie.models.train.teachers import LOOKS
+
+
+def test_a_sheet_shows_the_source_and_every_look_of_every_picture(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    wide, tall = (cv2.resize(rng.integers(0, 256, (6, 6, 3), np.uint8), size) for size in ((96, 64), (64, 96)))
+    sheet([wide, tall], tmp_path / "new" / "sheet.png")
+    shown = cv2.cvtColor(cv2.imread(str(tmp_path / "new" / "sheet.png")), cv2.COLOR_BGR2RGB)
+    rows = -(-len(LOOKS) // COLUMNS)
+    assert shown.shape == (rows * (64 + LABEL + 96 + LABEL), COLUMNS * 96, 3)
+    assert np.array_equal(shown[LABEL : LABEL + 64, :96], wide)
+    for n, look in enumerate([look for name, look in LOOKS.items() if name != "original"], 1):
+        y, x = (n // COLUMNS) * (64 + LABEL) + LABEL, n % COLUMNS * 96
+        assert np.array_equal(shown[y : y + 64, x : x + 96], look(wide))

@@ -8,7 +8,6 @@ The names and fields are those of Decart's realtime API (generation before LiveK
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
@@ -247,7 +246,7 @@ def _strength(body: dict[str, Any]) -> float | None:
     value = body.get("strength")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError("strength must be a number from 0 to 1")
     return float(value)
 

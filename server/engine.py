@@ -73,6 +73,11 @@ class Engine:
             if feed in self._feeds:
                 self._feeds.remove(feed)
 
+    def take_on(self, feed: Feed, look: Look) -> None:
+        """The look of the feed's next frame.  Locked: the engine may be taking the one before at this moment."""
+        with self._wake:
+            feed.look = look
+
     def put(self, feed: Feed, frame: av.VideoFrame) -> None:
         """Offer a camera frame; a newer one replaces it if the device is busy."""
         with self._wake:

@@ -58,10 +58,7 @@ class Guard:
         if len(origins) > 1:
             return 403, "a request has one origin"
         for origin in origins:
-            own = urlsplit(origin.lower())
-            if origin.lower() in self.origins:
-                continue
-            if own.scheme not in ("http", "https") or own.netloc != hosts[0].lower():
+            if origin.lower() not in self.origins and not is_own(origin, hosts[0]):
                 return 403, f"pages of {origin[:100]!r} may not use this server (REVERIE_ORIGINS lists origins)"
         return 0, ""
 
@@ -82,6 +79,15 @@ def host_of(header: str) -> str:
         return (parts.hostname or "") if not (parts.path or parts.query or parts.fragment or parts.username) else ""
     except ValueError:
         return ""
+
+
+def is_own(origin: str, host: str) -> bool:
+    """Whether an Origin header names the host and port of the Host header."""
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and parts.netloc == host.lower()
 
 
 def _with_headers(send: Send) -> Send:

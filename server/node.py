@@ -33,6 +33,7 @@ class Node:
         self.engine = Engine(self.metrics)
         self.words = ThreadPoolExecutor(1, "words")  # the LLM
         self.sessions: dict[Session, None] = {}
+        self.visits: set[asyncio.Task[None]] = set()  # WebSockets being served
         self.model: Model | None = None
         self.fault = ""
 
@@ -43,6 +44,9 @@ class Node:
         except (FileNotFoundError, ValueError) as error:
             self.fault = str(error)
             log.error("the model cannot be loaded: %s", error)
+        except Exception as error:  # whatever a model's loader trips over: /readyz must not say "loading" for ever
+            self.fault = f"the model cannot be loaded: {type(error).__name__}: {error}"
+            log.exception("the model cannot be loaded")
         else:
             self.metrics.ready.set(1)
             log.info("%s is ready", self.model.name)
@@ -70,6 +74,13 @@ class Node:
             yield session
         finally:
             self.metrics.sessions.dec()
+
+    async def hang_up(self, timeout_s: float = 2.0) -> None:
+        """Tell every client that its session ends, and wait until it is told; before the sockets are closed."""
+        for session in self.sessions:
+            session.over.set()
+        if self.visits:
+            await asyncio.wait(self.visits, timeout=timeout_s)
 
     async def close(self) -> None:
         """End all sessions, each with a reason, and stop the device."""

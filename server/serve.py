@@ -9,6 +9,7 @@ import signal
 import socket
 
 import uvicorn
+from starlette.applications import Starlette
 
 from reverie.server.app import make
 from reverie.server.settings import Settings
@@ -18,21 +19,35 @@ class CannotListen(Exception):
     """The address cannot be listened on; the text says which and why."""
 
 
+class Server(uvicorn.Server):
+    """uvicorn closes WebSockets before the application hears of it; clients are told why first."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if hasattr(self._app.state, "node"):
+            await self._app.state.node.hang_up()
+        await super().shutdown(sockets)
+
+
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.  Raises CannotListen."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
     listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
+    app = make(settings)
     config = uvicorn.Config(
-        make(settings), ws="websockets-sansio", log_level="warning", access_log=False, lifespan="on",
+        app, ws="websockets-sansio", log_level="warning", access_log=False, lifespan="on",
         timeout_graceful_shutdown=3,
     )  # fmt: skip
     print(f"Reverie is at http://{f'[{host}]' if ':' in host else host}:{port} (loading {settings.model})", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends cleanly, then raises them once more
         signal.signal(number, lambda *_: None)
     with listening:
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+        asyncio.run(Server(config, app).serve(sockets=[listening]))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -19,6 +19,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from reverie.client.protocol import (
     Candidate,
+    Failure,
     FromServer,
     GenerationEnded,
     GenerationStarted,
@@ -63,6 +64,7 @@ class Session:
     ) -> None:  # fmt: skip
         """Args: words: where prompts are read.  send: queues a message to the client; never waits, never raises."""
         self.id = uuid.uuid4().hex
+        self.over = asyncio.Event()  # set to end the session from this side
         self._model, self._engine, self._settings, self._metrics = model, engine, settings, metrics
         self._words, self._send = words, send
         self._loop = asyncio.get_running_loop()
@@ -79,6 +81,7 @@ class Session:
         self._state = ""
         self._crashed = ""
         self._started_at: float | None = None
+        self._closed = False
 
     async def set_prompt(self, prompt: str, enhance: bool = False) -> None:
         """Take on a look as soon as the LLM has read it; "" is no look.  With `enhance` the raw one comes first."""
@@ -135,6 +138,7 @@ class Session:
 
     async def close(self, reason: str) -> None:
         """Hang up; the client is told how long it was served and why it ends."""
+        self._closed = True
         if self._started_at is not None:
             self._send(GenerationEnded(int(time.monotonic() - self._started_at), reason))
             self._started_at = None
@@ -148,6 +152,8 @@ class Session:
 
     def _apply(self, look: Look) -> None:
         """Hand a look to the engine.  After a crash, a new look is a new try with a new stream."""
+        if self._closed:
+            return
         if not self._look.prompt.strip():
             self._asked_at = time.monotonic()  # coming from passthrough, the model has its time to begin
         self._look = look
@@ -159,7 +165,7 @@ class Session:
             self._engine.add(self._feed)
             self._asked_at = time.monotonic()
         if self._feed is not None:
-            self._feed.look = look
+            self._engine.take_on(self._feed, look)
         self._note()
 
     def _from_engine(self, call: Callable[..., None]) -> Callable[..., None]:
@@ -178,6 +184,8 @@ class Session:
                 return
             self._metrics.llm_tokens.inc()
             rich += piece
+        if not rich.strip():
+            return  # the LLM had nothing to add; the raw prompt stays
         await self._loop.run_in_executor(self._words, self._model.prepare, rich)
         if wanted == self._wanted:
             self._apply(replace(self._look, prompt=rich))
@@ -217,31 +225,40 @@ class Session:
         self._note()
 
     def _on_styled(self, frame: av.VideoFrame, step: int) -> None:
-        if not self._look.prompt.strip():
-            return  # the look was taken off while this frame was made
-        self._styled_at = time.monotonic()
-        self._show(frame, "styled")
-        if self._started_at is None:
+        if self._closed or not self._look.prompt.strip():
+            return  # hung up, or the look was taken off, while this frame was made
+        if self._lag_s(frame) < STALL_S:  # else the camera goes on: this frame is too old to be shown
+            self._styled_at = time.monotonic()
+        if self._show(frame, "styled") and self._started_at is None:
             self._started_at = time.monotonic()
             self._send(GenerationStarted())
             self._start(self._tick())
         self._note()
 
+    def _lag_s(self, frame: av.VideoFrame) -> float:
+        """How far a frame lies behind what was shown, in seconds of the camera's clock."""
+        if self._shown_pts is None or frame.pts is None or frame.time_base is None:
+            return 0.0
+        return float((self._shown_pts - frame.pts) * frame.time_base)
+
     def _on_crash(self, reason: str) -> None:
+        if self._closed:
+            return
         self._crashed, self._feed = reason, None
         self._metrics.stalls.labels("crashed").inc()
         self._note()
 
-    def _show(self, frame: av.VideoFrame, shows: str) -> None:
-        """Never back in time: what is older than what was shown is dropped."""
+    def _show(self, frame: av.VideoFrame, shows: str) -> bool:
+        """Whether it is shown.  Never back in time: what is older than what was shown is dropped."""
         if self._shown_pts is not None and frame.pts is not None and frame.pts <= self._shown_pts:
             self._metrics.dropped.labels("late").inc()
-            return
+            return False
         self._shown_pts = frame.pts
         before = self._out.mailbox.dropped
         self._out.mailbox.put(frame)
         self._metrics.dropped.labels("network").inc(self._out.mailbox.dropped - before)
         self._metrics.frames_out.labels(shows).inc()
+        return True
 
     def _note(self) -> None:
         """Tell the client when what is shown changes, and why."""
@@ -269,4 +286,5 @@ class Session:
 
     async def _on_connection(self) -> None:
         if self._peer is not None and self._peer.connectionState == "failed":
-            await self.close("disconnect")
+            self._send(Failure("the media connection failed; connect again", "media_failed"))
+            self.over.set()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import suppress
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from reverie.client.protocol import (
@@ -39,7 +40,10 @@ async def stream(socket: WebSocket) -> None:
     await socket.accept()
     outbox: asyncio.Queue[FromServer | None] = asyncio.Queue(BACKLOG)
     writer = asyncio.create_task(_write(socket, outbox))
-    code = 1000
+    visit = asyncio.current_task()
+    assert visit is not None
+    node.visits.add(visit)
+    code = 1001  # Going Away: it is the server that ends, RFC 6455 section 7.4.1
     try:
         with node.admit(socket.query_params.get("model", ""), _sender(outbox)) as session:
             _sender(outbox)(SessionId(session.id, *_address(socket)))
@@ -56,6 +60,7 @@ async def stream(socket: WebSocket) -> None:
     except WebSocketDisconnect:
         pass
     finally:
+        visit.add_done_callback(node.visits.discard)
         with suppress(asyncio.QueueFull):
             outbox.put_nowait(None)
         with suppress(asyncio.TimeoutError):
@@ -66,16 +71,24 @@ async def stream(socket: WebSocket) -> None:
 
 
 async def _converse(socket: WebSocket, session: Session, send: Sender) -> None:
-    while True:
-        packet = await socket.receive()
-        if packet["type"] == "websocket.disconnect":
-            return
+    while (packet := await _receive(socket, session.over)) and packet["type"] != "websocket.disconnect":
         data = packet.get("text")
         try:
             message = parse(data if data is not None else packet.get("bytes") or b"")
             await _obey(message, session, send)
         except ValueError as error:
             send(Failure(str(error), "bad_request"))
+
+
+async def _receive(socket: WebSocket, over: asyncio.Event) -> Message | None:
+    """What the client sends next; None when the session is over first."""
+    tasks = asyncio.create_task(socket.receive()), asyncio.create_task(over.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _obey(message: object, session: Session, send: Sender) -> None:

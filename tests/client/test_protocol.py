@@ -80,6 +80,7 @@ def test_a_client_ignores_messages_it_does_not_know() -> None:
         ({"type": "prompt", "prompt": "\ud800"}, "Unicode"),
         ({"type": "settings", "strength": 1.01}, "strength must be a number from 0 to 1"),
         ({"type": "settings", "strength": True}, "strength"),
+        ({"type": "settings", "strength": 10**400}, "strength"),
         ({"type": "settings", "seed": 2**32}, "seed"),
         ({"type": "offer", "sdp": "x" * 200_001}, "200000"),
         ({"type": "set_image", "image_data": 3}, "image_data must be text"),

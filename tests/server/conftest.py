@@ -105,14 +105,20 @@ class Call:
 @pytest.fixture
 def call(server: Server) -> Callable[[str | None], AbstractAsyncContextManager[Call]]:
     """`async with call(prompt) as client`: a client with its own camera; None is no look."""
-    return lambda prompt: _call(server, prompt)
+    return lambda prompt: _call(server.url, prompt)
+
+
+@pytest.fixture
+def call_at() -> Callable[[str, str | None], AbstractAsyncContextManager[Call]]:
+    """`call`, of the server at an address."""
+    return _call
 
 
 @asynccontextmanager
-async def _call(server: Server, prompt: str | None) -> AsyncIterator[Call]:
+async def _call(url: str, prompt: str | None) -> AsyncIterator[Call]:
     """Connect as a client of the plain WebRTC form does: initial state, its ack, then the offer."""
     rtc_tuning.apply()
-    async with websockets.connect(server.url.replace("http", "ws") + "/v1/stream") as socket:
+    async with websockets.connect(url.replace("http", "ws") + "/v1/stream") as socket:
         client, peer = Call(socket), RTCPeerConnection(RTCConfiguration(iceServers=[]))
         reading = asyncio.create_task(_read(client, peer))
         watching: list[asyncio.Task[None]] = []

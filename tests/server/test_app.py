@@ -61,3 +61,16 @@ def test_a_model_that_cannot_be_loaded_is_never_ready_and_says_why(monkeypatch: 
         assert client.get("/healthz").status_code == 200
         with client.websocket_connect("/v1/stream", headers={"host": "127.0.0.1:8080"}) as socket:
             assert socket.receive_json()["error_type"] == "not_ready"
+
+
+def test_a_loader_that_trips_is_reported_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reverie.models import registry
+
+    def fail(name: str, device: str, llm: str | None) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(registry, "load", fail)
+    with TestClient(make(Settings()), base_url="http://127.0.0.1:8080") as client:
+        deadline = time.monotonic() + 5
+        while "RuntimeError: no memory" not in client.get("/readyz").text:
+            assert time.monotonic() < deadline

@@ -103,3 +103,39 @@ def test_a_removed_session_is_served_no_more() -> None:
     engine.put(seen.feed, frame(0))
     engine.stop()
     assert not seen.frames
+
+
+def test_a_look_set_while_the_one_before_is_taken_is_not_lost() -> None:
+    engine = Engine(Metrics())
+
+    class Watched(Feed):
+        """Another look is set between reading the look and clearing it."""
+
+        setter: threading.Thread | None = None
+
+        @property
+        def look(self) -> Look | None:
+            found = self._look
+            if found is not None and self.setter is None and threading.current_thread().name == "engine":
+                self.setter = threading.Thread(target=engine.take_on, args=(self, Look("blue")))
+                self.setter.start()
+                self.setter.join(0.05)  # with the lock it waits; without, it is through and lost
+            return found
+
+        @look.setter
+        def look(self, look: Look | None) -> None:
+            self._look = look
+
+    frames: list[av.VideoFrame] = []
+    feed = Watched(ToyModel().stream(), lambda shown, step: frames.append(shown), lambda reason: None)
+    engine.add(feed)
+    engine.take_on(feed, Look("invert"))
+    engine.put(feed, frame(0))
+    wait(lambda: len(frames) == 1)
+    assert feed.setter is not None
+    feed.setter.join()
+    engine.put(feed, frame(1))
+    wait(lambda: len(frames) == 2)
+    red, _, blue = frames[1].to_ndarray(format="rgb24").mean((0, 1))
+    assert blue > red + 20
+    engine.stop()

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -113,22 +115,85 @@ async def test_a_client_that_leaves_frees_its_place(server: Any, call: Any) -> N
     assert server.metrics()["sessions"] == 0
 
 
-async def test_a_styled_frame_older_than_what_was_shown_is_dropped_and_counted() -> None:
+@contextmanager
+def visit() -> Iterator[tuple[Session, list[Any], Metrics]]:
+    """A session without a network, what its client is told, and what is counted.  Its engine is never given a frame."""
     metrics, told = Metrics(), []
     engine = Engine(metrics)
     with ThreadPoolExecutor(1) as words:
-        session = Session(ToyModel(), engine, Settings(), metrics, words, told.append)
+        yield Session(ToyModel(), engine, Settings(), metrics, words, told.append), told, metrics
+    engine.stop()
+
+
+def stamped(pts: int) -> av.VideoFrame:
+    frame = av.VideoFrame(16, 16, "yuv420p")
+    frame.pts, frame.time_base = pts, Fraction(1, 90000)
+    return frame
+
+
+async def test_a_styled_frame_older_than_what_was_shown_is_dropped_and_counted() -> None:
+    with visit() as (session, _, metrics):
         await session.set_prompt("invert")
-        frames = []
-        for pts in (0, 3000, 6000):
-            frame = av.VideoFrame(16, 16, "yuv420p")
-            frame.pts, frame.time_base = pts, Fraction(1, 90000)
-            frames.append(frame)
+        frames = [stamped(pts) for pts in (0, 3000, 6000)]
         session._show(frames[1], "camera")
         session._show(frames[0], "styled")  # came late
         assert await session._out.mailbox.get() is frames[1]
         session._show(frames[2], "styled")
         assert await session._out.mailbox.get() is frames[2]
         await session.close("disconnect")
-    engine.stop()
     assert b'reverie_dropped_total{where="late"} 1.0' in metrics.text()
+
+
+async def test_a_frame_that_is_ready_after_hanging_up_starts_nothing() -> None:
+    with visit() as (session, told, _):
+        await session.set_prompt("invert")
+        await session.close("disconnect")
+        before = len(told)
+        session._on_styled(stamped(0), 1)
+        session._on_crash("too late")
+        await session.set_prompt("blue")
+        assert told[before:] == []
+        assert not session._tasks
+        assert session._feed is None
+
+
+async def test_a_model_that_is_always_late_is_not_called_styled() -> None:
+    """Each frame is ready 300 ms after its camera frame: the camera is shown, without gaps, and that is what is said."""
+    with visit() as (session, told, metrics):
+        await session.set_prompt("invert")
+        session._asked_at -= 1  # long ago
+        for number in range(30):
+            session._on_camera(stamped(number * 3000))
+            if number >= 9:
+                session._on_styled(stamped((number - 9) * 3000), number)
+        assert [message.state for message in told if message.type == "status"] == ["styled", "stalled"]
+        assert not any(message.type == "generation_started" for message in told)
+        await session.close("disconnect")
+    assert b'reverie_frames_out_total{shows="camera"} 30.0' in metrics.text()
+
+
+async def test_after_a_stall_the_first_frame_in_time_brings_the_look_back() -> None:
+    with visit() as (session, told, _):
+        await session.set_prompt("invert")
+        session._asked_at -= 1
+        session._on_camera(stamped(3000))
+        assert told[-1].state == "stalled"
+        session._on_styled(stamped(3000), 1)  # of the very frame that the camera just showed
+        assert told[-1].state == "styled"
+        session._on_styled(stamped(6000), 2)
+        assert any(message.type == "generation_started" for message in told)
+        await session.close("disconnect")
+
+
+async def test_a_failed_media_connection_ends_the_session_and_says_so() -> None:
+    class Peer:
+        connectionState = "failed"
+
+        async def close(self) -> None: ...
+
+    with visit() as (session, told, _):
+        session._peer = Peer()  # type: ignore[assignment]
+        await session._on_connection()
+        assert session.over.is_set()
+        assert (told[-1].type, told[-1].error_type) == ("error", "media_failed")
+        await session.close("disconnect")

@@ -1,0 +1,49 @@
+"""The end of a server: clients are told before their sockets close."""
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_server_that_is_stopped_tells_its_clients_and_exits_with_0(
+    number: signal.Signals, call_at: Any, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "reverie.server", "serve", "--port", "0", "--model", "toy"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert process.stdout is not None
+        said = re.search(r"http://\S+", process.stdout.readline())
+        assert said
+        await asyncio.to_thread(_ready, said[0])
+        async with call_at(said[0], "invert") as client:
+            await client.until(lambda: client.heard("generation_started"))
+            process.send_signal(number)
+            await client.until(lambda: client.heard("generation_ended", reason="disconnect"))
+            await client.socket.wait_closed()
+            assert client.socket.close_code == 1001
+        assert await asyncio.to_thread(process.wait, 10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def _ready(url: str) -> None:
+    for _ in range(400):
+        try:
+            urllib.request.urlopen(f"{url}/readyz", timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("the server never became ready")

@@ -1,24 +1,29 @@
+"""Types of the native module (kernels/cpu/module.cpp)."""
+
 import numpy as np
 from numpy.typing import NDArray
 
+class Program: ...
+
+class Instance:
+    def __init__(self, program: Program) -> None: ...
+    def place(self, addresses: list[int]) -> None: ...
+
+class Pool:
+    path: str
+    workers: int
+    broken: bool
+    def __init__(self, path: str, workers: int, pin: bool) -> None: ...
+    def launch(self, jobs: list[tuple[Instance, int]], order: int, timeout_s: float, traced: bool) -> float: ...
+    def events(self) -> list[tuple[int, int, int, int, int]]: ...
+
+def load(
+    nodes: NDArray[np.int32],
+    waits: NDArray[np.int32],
+    records: bytes,
+    counters: NDArray[np.int32],
+    queues: list[list[list[int]]],
+    buffers: int,
+) -> Program: ...
 def paths() -> list[str]: ...
 def peak(path: str, workers: int, steps: int) -> float: ...
-def conv(
-    x: NDArray[np.uint8],
-    weight: NDArray[np.int8],
-    bias: NDArray[np.int32],
-    scale: NDArray[np.float32],
-    shift: NDArray[np.float32],
-    y: NDArray[np.uint8],
-    kernel: int,
-    shuffle: bool,
-    activation: int,
-    gate: float,
-    table: NDArray[np.uint8] | None,
-    residual: NDArray[np.uint8] | None,
-    residual_scale: float,
-    beside: NDArray[np.uint8] | None,
-    path: str,
-    workers: int,
-    repeat: int,
-) -> float: ...

@@ -1,53 +1,49 @@
-"""The same convolution in NumPy, slow on purpose: the oracle of every path.
+"""The oracle: a virtual machine in NumPy that runs a program's tasks in any legal order.
 
-Integer sums are exact; the epilogue is float32, one operation at a time, in the order of kernels/cpu/conv.h.
+Slow on purpose.  Integer sums are exact; float32 arithmetic is one operation at a time in the order of kernels/cpu:
+sixteen lanes side by side, then a tree.  The kernels must give the same bits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableSequence
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from reverie.kernels.conv import U8, ZERO_POINT, Activation, Conv
+from reverie.kernels import reference_language as language
+from reverie.kernels import reference_video as video
+from reverie.kernels.program import Program
+from reverie.kernels.reference_lanes import Find
+from reverie.kernels.tasks import Ref, Task
 
-
-def run(conv: Conv, x: U8, residual: U8 | None = None, beside: U8 | None = None) -> U8:
-    """As reverie.kernels.conv.run."""
-    picture = x if beside is None else np.concatenate((x, beside), 2)
-    sums = _sums(conv, picture.astype(np.int64)) + conv.bias.astype(np.int64)
-    f32 = np.float32
-    t = sums.astype(f32) * conv.scale + conv.shift
-    t = _activate(conv, t)
-    t = _shuffled(t) if conv.shuffle else t
-    if residual is not None:
-        t = t + residual.astype(f32) * f32(conv.residual_scale)
-    y: U8 = np.clip(np.rint(t), 0, 255).astype(np.uint8)
-    return y if conv.table is None else conv.table[y]
+RUN: dict[str, Callable[[Task, Find], None]] = {**video.RUN, **language.RUN}
 
 
-def _sums(conv: Conv, x: NDArray[np.int64]) -> NDArray[np.int64]:
-    weight, kernel = conv.weight.astype(np.int64), conv.kernel
-    if kernel == 2:
-        return sum(x[dy::2, dx::2] @ weight[:, dy, dx].T for dy in range(2) for dx in range(2))  # type: ignore[return-value]
-    pad = kernel // 2
-    padded = np.pad(x, ((pad, pad), (pad, pad), (0, 0)), constant_values=ZERO_POINT)
-    height, width = x.shape[:2]
-    return sum(
-        padded[dy : dy + height, dx : dx + width] @ weight[:, dy, dx].T for dy in range(kernel) for dx in range(kernel)
-    )  # type: ignore[return-value]
+def run(task: Task, buffers: MutableSequence[NDArray[np.uint8]]) -> None:
+    """Run one task on its buffers (bytes)."""
+
+    def find(ref: Ref, dtype: DTypeLike, *shape: int) -> NDArray[np.generic]:
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        return buffers[ref.buffer][ref.offset : ref.offset + size].view(dtype).reshape(shape)
+
+    RUN[type(task).__name__](task, find)
 
 
-def _activate(conv: Conv, t: NDArray[np.float32]) -> NDArray[np.float32]:
-    f32 = np.float32
-    if conv.activation == Activation.RELU:
-        return np.maximum(t, f32(ZERO_POINT))
-    if conv.activation == Activation.HARD_SWISH:
-        u = t - f32(ZERO_POINT)
-        return u * np.clip(u * f32(conv.gate) + f32(0.5), f32(0), f32(1)) + f32(ZERO_POINT)
-    return t
+def launch(
+    program: Program, model: int, buffers: MutableSequence[NDArray[np.uint8]], rng: np.random.Generator | None = None
+) -> None:
+    """One epoch of a model: the first ready task each time, or any one that `rng` likes.
 
-
-def _shuffled(t: NDArray[np.float32]) -> NDArray[np.float32]:
-    height, width, outs = t.shape
-    corners = t.reshape(height, width, 2, 2, outs // 4)
-    return corners.transpose(0, 2, 1, 3, 4).reshape(2 * height, 2 * width, outs // 4)
+    Raises: RuntimeError if tasks are left that wait for ever.
+    """
+    counts = [0] * len(program.counters)
+    left = [n for n, node in enumerate(program.nodes) if node.model == model]
+    while left:
+        able = (n for n in left if all(counts[c] >= t for c, t in program.nodes[n].waits))
+        number = next(able, None) if rng is None else int(rng.choice(list(able) or [-1]))
+        if number is None or number < 0:
+            raise RuntimeError(f"{len(left)} tasks wait for ever, the first is {program.nodes[left[0]].op}")
+        left.remove(number)
+        run(program.nodes[number].task, buffers)
+        counts[program.nodes[number].signal] += 1

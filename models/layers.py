@@ -96,6 +96,7 @@ class Block(nn.Module):
         self.proj = nn.Linear(width, width)
         self.style = nn.Linear(cond, 2 * width)
         self.past = nn.Parameter(torch.zeros(width // head_width, 1, head_width))  # marks keys of earlier frames
+        self.between = nn.Identity()  # what passes here is measured when the network is calibrated
         self.up = nn.Linear(width, mlp_ratio * width)
         self.down = nn.Linear(mlp_ratio * width, width)
 
@@ -114,7 +115,7 @@ class Block(nn.Module):
         keys = torch.cat((k, past.k + self.past.to(k.dtype), style.k.to(k.dtype)), 2)
         values = torch.cat((v, past.v, style.v.to(v.dtype)), 2)
         shown = F.scaled_dot_product_attention(q, keys, values).transpose(1, 2).flatten(2)
-        x = x + attn.gate * self.proj(shown)
+        x = self.between(x + attn.gate * self.proj(shown))
         return x + mlp.gate * self.down(act(self.up(mlp(x))))
 
 

@@ -16,11 +16,10 @@ struct Widened {
     }
 };
 
-void conv_rows(const Conv& conv, int begin, int end) { Walk<Ymm<Widened>>(conv).rows(begin, end); }
 bool legal() { return __builtin_cpu_supports("avx2"); }
 
 }  // namespace
 
-const Path avx2_path{"avx2", legal, conv_rows, ymm_peak<Widened>};
+const Path avx2_path{"avx2", legal, run_task<Ymm<Widened>>, ymm_peak<Widened>};
 
 }  // namespace reverie

@@ -8,8 +8,6 @@ struct Dot {
     static __m256i add(__m256i acc, __m256i a, __m256i b) { return _mm256_dpbusd_avx_epi32(acc, a, b); }
 };
 
-void conv_rows(const Conv& conv, int begin, int end) { Walk<Ymm<Dot>>(conv).rows(begin, end); }
-
 bool legal() {
     unsigned eax, ebx, ecx, edx;  // CPUID leaf 7, subleaf 1: EAX bit 4 (Intel SDM, volume 2A)
     if (!__builtin_cpu_supports("avx2")) return false;
@@ -19,6 +17,6 @@ bool legal() {
 
 }  // namespace
 
-const Path avxvnni_path{"avxvnni", legal, conv_rows, ymm_peak<Dot>};
+const Path avxvnni_path{"avxvnni", legal, run_task<Ymm<Dot>>, ymm_peak<Dot>};
 
 }  // namespace reverie

@@ -1,41 +1,30 @@
-// The epilogue in plain C++, for the paths that have none of their own; compilers vectorise it (-ffp-contract=off).
+// From sums to bytes: t = sum * scale + shift [+ residual * its scale], activation, zero-point, nearest byte.
 #pragma once
-#include <cmath>
-
 #include "walk.h"
 
 namespace reverie {
+namespace {
 
-inline float activate(float t, const Conv& conv) {
-    if (conv.activation == Activation::relu) return t > zero_point ? t : float(zero_point);
-    if (conv.activation == Activation::hard_swish) {
-        const float u = t - zero_point;
-        float open = u * conv.gate + 0.5f;
-        open = open > 0.0f ? open : 0.0f;
-        open = open < 1.0f ? open : 1.0f;
-        return u * open + zero_point;
-    }
-    return t;
+enum Activation { none = 0, hard_swish = 1 };
+
+LANES_FN Floats activate(Floats t, int activation, float gate) {
+    if (activation != hard_swish) return t;
+    return t * smaller(larger(t * gate + 0.5f, all(0.0f)), all(1.0f));
 }
 
-// Nearest byte, halves to even (the default rounding mode).
-inline std::uint8_t to_byte(float t) {
-    const float r = std::nearbyint(t);
-    return std::uint8_t(r < 0.0f ? 0.0f : r > 255.0f ? 255.0f : r);
-}
-
-// `sums` are [pixels][outs], bias included.
-inline void finish(const Conv& conv, const Tile& tile, int outs, const std::int32_t* sums) {
+// `sums` are [pixels][outs], bias included; outs a multiple of 16.
+LANES_FN void finish(const Layer& conv, const Tile& tile, int outs, const std::int32_t* sums) {
     for (int i = 0; i < tile.pixels; ++i) {
-        const std::size_t at = tile.target.offset + i * tile.target.stride;
-        for (int o = 0; o < outs; ++o) {
-            float t = float(sums[i * outs + o]) * conv.scale[tile.out + o];
-            t = activate(t + conv.shift[tile.out + o], conv);
-            if (conv.residual) t = t + float(conv.residual[at + o]) * conv.residual_scale;
-            const std::uint8_t byte = to_byte(t);
-            conv.y[at + o] = conv.activation == Activation::table ? conv.table[byte] : byte;
+        const std::size_t at = tile.offset + i * tile.stride;
+        for (int o = 0; o < outs; o += lanes) {
+            Floats t = to_floats(load<Ints>(sums + i * outs + o)) * load<Floats>(conv.times + tile.out + o) +
+                       load<Floats>(conv.plus + tile.out + o);
+            if (conv.skip)
+                t = t + to_floats(load<Bytes>(conv.skip + at + o)) * load<Floats>(conv.skip_times + tile.vector + o);
+            store(conv.output + at + o, to_bytes(activate(t, conv.activation, conv.gate) + float(conv.y_zero)));
         }
     }
 }
 
+}  // namespace
 }  // namespace reverie

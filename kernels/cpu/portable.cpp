@@ -1,5 +1,5 @@
 // Plain C++ for any processor: the same tiles, one multiply at a time.
-#include "finish.h"
+#include "run.h"
 
 namespace reverie {
 namespace {
@@ -8,28 +8,31 @@ struct Unit {
     static constexpr int pixels = 4;
 
     template <int Wide>
-    static void run(const Conv& conv, const Tile& tile) {
+    static void multiply(
+        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums) {
         constexpr int outs = Wide * lanes;
-        std::int32_t sums[pixels * outs];
-        for (int i = 0; i < tile.pixels; ++i)
-            for (int o = 0; o < outs; ++o) sums[i * outs + o] = conv.bias[tile.out + o];
-        const std::ptrdiff_t group = std::ptrdiff_t(conv.depth()) * lanes;
-        const std::int8_t* w = conv.weight + tile.out / lanes * group;
-        for (int s = 0; s < tile.n_segments; ++s)
-            for (int k = 0; k < tile.segments[s].length; k += 4, w += 4 * lanes)
-                for (int i = 0; i < tile.pixels; ++i) {
-                    const std::uint8_t* a = tile.segments[s].start + i * tile.segments[s].stride + k;
+        for (int i = 0; i < count; ++i)
+            for (int o = 0; o < outs; ++o) sums[i * outs + o] = bias ? bias[o] : 0;
+        for (int s = 0; s < n; ++s)
+            for (int k = 0; k < segments[s].length; k += 4)
+                for (int i = 0; i < count; ++i) {
+                    const std::uint8_t* a = segments[s].start + i * segments[s].stride + k;
                     for (int j = 0; j < Wide; ++j)
                         for (int o = 0; o < lanes; ++o) {
-                            const std::int8_t* b = w + j * group + 4 * o;
+                            const std::int8_t* b = segments[s].weight + j * group + k * lanes + 4 * o;
                             sums[i * outs + j * lanes + o] += a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3];
                         }
                 }
-        finish(conv, tile, outs, sums);
+    }
+
+    template <int Wide>
+    static void run(const Layer& conv, const Tile& tile) {
+        std::int32_t sums[pixels * Wide * lanes];
+        multiply<Wide>(tile.segments, tile.n_segments, std::ptrdiff_t(conv.depth()) * lanes, conv.offset + tile.out,
+                       tile.pixels, sums);
+        finish(conv, tile, Wide * lanes, sums);
     }
 };
-
-void conv_rows(const Conv& conv, int begin, int end) { Walk<Unit>(conv).rows(begin, end); }
 
 double peak(long steps) {
     std::int32_t acc[lanes] = {};
@@ -46,6 +49,6 @@ bool legal() { return true; }
 
 }  // namespace
 
-const Path portable_path{"portable", legal, conv_rows, peak};
+const Path portable_path{"portable", legal, run_task<Unit>, peak};
 
 }  // namespace reverie

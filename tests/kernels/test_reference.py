@@ -1,42 +1,187 @@
-"""The oracle against torch, in floating point."""
+"""Every kind of task, on every path of this processor, gives the bits of the reference."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
+import pytest
 
 from reverie.kernels import reference
-from reverie.kernels.conv import Activation, Conv
+from reverie.kernels.machine import Instance, Loaded, Pool, memory, paths
+from reverie.kernels.program import Builder, Role
+from reverie.kernels.tasks import (
+    BLOCK, BLOCK_BYTES, HEAD, NONE, Activation, Attention, Conv, Embed, Heads, Modulate, Norm, Pick, Picture, Project,
+    Recollect, Ref, Task, Unshuffle,
+)  # fmt: skip
 
 
-def made(kernel: int, activation: Activation, shuffle: bool = False) -> tuple[Conv, np.ndarray]:
-    rng = np.random.default_rng(kernel)
-    weight = rng.integers(-128, 128, (64, kernel, kernel, 16)).astype(np.int8)
-    conv = Conv(weight, np.full(64, 1e-3, np.float32), np.full(64, 128, np.float32), activation, 0.02, shuffle=shuffle)
-    return conv, rng.integers(0, 256, (6, 8, 16), np.uint8)
+class Bench:
+    """Buffers with random contents for one task."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng, self.given, self.builder = np.random.default_rng(seed), {}, Builder("test")
+
+    def put(self, array: Any, role: Role = Role.CONSTANT) -> Ref:
+        name, raw = f"b{len(self.given)}", np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        self.given[name] = memory(-(-raw.nbytes // 64) * 64)
+        self.given[name][: raw.nbytes] = raw
+        return self.builder.buffer(name, raw.nbytes, role)
+
+    def bytes(self, *shape: int, role: Role = Role.CONSTANT) -> Ref:
+        return self.put(self.rng.integers(0, 256, shape, np.uint8), role)
+
+    def weights(self, outs: int, depth: int) -> Ref:
+        return self.put(self.rng.integers(-127, 128, (outs, depth)).astype(np.int8))
+
+    def floats(self, *shape: int, scale: float = 1.0, role: Role = Role.CONSTANT) -> Ref:
+        return self.put((self.rng.normal(0, scale, shape)).astype(np.float32), role)
+
+    def ints(self, n: int, most: int) -> Ref:
+        return self.put(self.rng.integers(-most, most, n).astype(np.int32))
 
 
-def torch_sums(conv: Conv, x: np.ndarray, **options: int) -> torch.Tensor:
-    picture = torch.from_numpy(x.astype(np.float64) - 128).permute(2, 0, 1)[None]
-    return F.conv2d(picture, torch.from_numpy(conv.weight.astype(np.float64)).permute(0, 3, 1, 2), **options)[0] * 1e-3
+def conv(seed: int, **changes: Any) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    p: dict[str, Any] = {"height": 6, "width": 26, "channels": 32, "beside": 0, "kernel": 3, "outs": 64, "shuffle": 0,
+         "activation": 0, "residual": False, "x_zero": 128, "y_zero": 128} | changes  # fmt: skip
+    depth = p["kernel"] ** 2 * p["channels"] + p["beside"]
+    rows, columns = (n // 2 if p["kernel"] == 2 else n for n in (p["height"], p["width"]))
+    outs, size = p["outs"], rows * columns * p["outs"]
+    task = Conv(
+        x=b.bytes(p["height"], p["width"], p["channels"]),
+        beside=b.bytes(p["height"], p["width"], p["beside"]) if p["beside"] else NONE,
+        weight=b.weights(outs, depth), bias=b.ints(outs, 100_000), scale=b.floats(outs, scale=0.5 / (74 * 74 * depth**0.5) * 74),
+        shift=b.floats(outs, scale=20), residual=b.bytes(size) if p["residual"] else NONE,
+        residual_scale=b.floats(outs) if p["residual"] else NONE, y=b.bytes(size, role=Role.OUTPUT), height=p["height"],
+        width=p["width"], channels=p["channels"], beside_channels=p["beside"], kernel=p["kernel"], outs=outs,
+        shuffle=p["shuffle"], activation=p["activation"], gate=0.02, x_zero=p["x_zero"], y_zero=p["y_zero"], begin=0, end=rows,
+    )  # fmt: skip
+    from dataclasses import replace
+
+    return b, [replace(task, end=rows // 2), replace(task, begin=rows // 2)]
 
 
-def test_convolutions_equal_torch() -> None:
-    for kernel, options in ((1, {}), (2, {"stride": 2}), (3, {"padding": 1})):
-        conv, x = made(kernel, Activation.NONE)
-        expected = (torch_sums(conv, x, **options) + 128).clamp(0, 255).permute(1, 2, 0).numpy()
-        assert np.abs(reference.run(conv, x) - expected).max() <= 0.51
+def heads(seed: int, tokens: int = 100) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    kv = b.bytes(3 * 2 * BLOCK_BYTES, role=Role.STATE)
+    q = b.bytes(tokens, 3 * HEAD, role=Role.OUTPUT)
+    qkv, rope = b.bytes(tokens, 9 * HEAD), b.floats(tokens, HEAD)
+    each = {"qkv": qkv, "rope": rope, "q": q, "kv": kv, "heads": 3, "tokens": tokens}
+    return b, [Heads(**each, begin=0, end=64), Heads(**each, begin=64, end=tokens)]
 
 
-def test_hard_swish_equals_torch() -> None:
-    conv, x = made(3, Activation.HARD_SWISH)
-    step = 0.02 * 6  # what one count of the output means
-    expected = F.hardswish(torch_sums(conv, x, padding=1) * step) / step + 128
-    assert np.abs(reference.run(conv, x) - expected.clamp(0, 255).permute(1, 2, 0).numpy()).max() <= 0.51
+def attention(seed: int, tokens: int = 100) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    blocks = -(-tokens // BLOCK)
+
+    def kv(n: int) -> Ref:
+        packed = b.rng.integers(-127, 128, (3, n, BLOCK_BYTES)).astype(np.int8)
+        keys = packed[..., : BLOCK * HEAD].reshape(3, n, 4, 16, 16, 4).astype(np.int32)
+        sums = np.ascontiguousarray(-128 * keys.sum((3, 5)).reshape(3, n, BLOCK)).astype(np.int32)
+        packed[..., 2 * BLOCK * HEAD :] = sums.view(np.int8)
+        return b.put(packed)
+
+    task = {
+        "q": b.bytes(tokens, 3 * HEAD), "sink": kv(blocks), "old": kv(blocks), "recent": kv(blocks), "now": kv(blocks),
+        "style": kv(1), "past": b.floats(3, HEAD), "y": b.bytes(tokens, 3 * HEAD, role=Role.OUTPUT), "heads": 3,
+        "tokens": tokens, "style_tokens": 16, "scale": 1.7,
+    }  # fmt: skip
+    return b, [Attention(**task, begin=0, end=40), Attention(**task, begin=40, end=tokens)]
 
 
-def test_shuffle_equals_torch() -> None:
-    conv, x = made(1, Activation.NONE, shuffle=True)
-    sums = torch_sums(conv, x)
-    ordered = sums.unflatten(0, (2, 2, 16)).permute(2, 0, 1, 3, 4).flatten(0, 2)  # torch orders (channel, dy, dx)
-    expected = (F.pixel_shuffle(ordered[None], 2)[0] + 128).clamp(0, 255).permute(1, 2, 0).numpy()
-    assert np.abs(reference.run(conv, x) - expected).max() <= 0.51
+def modulate(seed: int) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    x, y = b.bytes(9, 192), b.bytes(9, 192, role=Role.OUTPUT)
+    b.given["b0"][192:384] = 100  # a row without energy
+    return b, [Modulate(x=x, gain=b.floats(192, scale=40), shift=b.floats(192, scale=20), y=y, width=192, x_zero=100,
+                        y_zero=128, begin=0, end=9)]  # fmt: skip
+
+
+def picture(seed: int) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    return b, [Picture(
+        source=b.bytes(12, 48, 3), residual=b.bytes(6, 24, 16), colour=b.floats(3, 4, scale=0.5), strength=b.put(np.float32(0.8)),
+        y=b.bytes(12, 48, 3, role=Role.OUTPUT), width=48, step=0.02, zero=120, begin=0, end=6,
+    )]  # fmt: skip
+
+
+def unshuffle(seed: int) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    return b, [Unshuffle(x=b.bytes(12, 48, 3), y=b.bytes(6, 24, 16, role=Role.OUTPUT), width=48, zero=128, begin=1, end=6)]
+
+
+def project(seed: int, count: int = 1, norm: Norm = Norm.NONE, gated: int = 0, residual: bool = False) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    task = {
+        "x": b.floats(count, 192 * (1 + gated), scale=3), "gain": b.floats(192) if norm == Norm.RMS else NONE,
+        "weight": b.weights(128, 192), "sums": b.ints(128, 9999), "scale": b.floats(128, scale=1e-3),
+        "residual": b.floats(count, 128) if residual else NONE, "y": b.floats(count, 128, role=Role.OUTPUT), "count": count,
+        "width": 192, "outs": 128, "norm": norm, "gated": gated, "epsilon": 1e-5,
+    }  # fmt: skip
+    return b, [Project(**task, begin=0, end=64), Project(**task, begin=64, end=128)]
+
+
+def recollect(seed: int, count: int = 1, position: int = 37) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    caches = [b.floats(2, 64, HEAD, role=Role.STATE) for _ in range(3)]
+    task = {
+        "qkv": b.floats(count, 15, HEAD), "rope": b.floats(64, HEAD), "position": b.put(np.int32(position)),
+        "y": b.floats(count, 9, HEAD, role=Role.OUTPUT), "count": count, "context": 64, "heads": 9, "groups": 3,
+    }  # fmt: skip
+    return b, [Recollect(**task, cache=cache, group=g) for g, cache in enumerate(caches)]
+
+
+def embed(seed: int) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    return b, [Embed(tokens=b.put(np.array([5, 31, 0], np.int32)), weight=b.weights(32, 64), scale=b.floats(32),
+                     y=b.floats(3, 64, role=Role.OUTPUT), count=3, width=64, vocabulary=32)]  # fmt: skip
+
+
+def pick(seed: int) -> tuple[Bench, list[Task]]:
+    b = Bench(seed)
+    return b, [Pick(logits=b.floats(512), token=b.put(np.int32(0), Role.OUTPUT), position=b.put(np.int32(3), Role.STATE), vocabulary=512)]
+
+
+CASES: dict[str, Callable[[int], tuple[Bench, list[Task]]]] = {
+    "conv 3x3": conv,
+    "conv 3x3, one tile wide, active, onto another zero": lambda s: conv(s, width=5, activation=Activation.HARD_SWISH, x_zero=17, y_zero=20),
+    "conv 3x3, residual": lambda s: conv(s, residual=True),
+    "conv 3x3, residual and active": lambda s: conv(s, residual=True, activation=Activation.HARD_SWISH),
+    "conv 3x3, few outs": lambda s: conv(s, outs=16, channels=16),
+    "conv 3x3, many channels": lambda s: conv(s, channels=192, outs=32),
+    "conv 2x2": lambda s: conv(s, kernel=2),
+    "conv 1x1": lambda s: conv(s, kernel=1, channels=192, outs=96),
+    "conv 1x1, few outs": lambda s: conv(s, kernel=1, outs=48),
+    "conv 1x1, beside": lambda s: conv(s, kernel=1, beside=64),
+    "conv 1x1, shuffled": lambda s: conv(s, kernel=1, shuffle=1, outs=128),
+    "conv 1x1, shuffled, few outs, residual": lambda s: conv(s, kernel=1, shuffle=1, outs=64, residual=True),
+    "heads": heads, "attention": attention, "attention over whole blocks": lambda s: attention(s, 128),
+    "modulate": modulate, "picture": picture, "unshuffle": unshuffle, "embed": embed, "pick": pick,
+    "project": project, "project 9, RMS": lambda s: project(s, 9, Norm.RMS),
+    "project 3, layer norm": lambda s: project(s, 3, Norm.LAYER),
+    "project 2, gated, residual": lambda s: project(s, 2, gated=1, residual=True),
+    "recollect": recollect, "recollect 16": lambda s: recollect(s, 16, 40), "recollect to the end": lambda s: recollect(s, 9, 60),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=paths())
+def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    yield Pool(2, request.param)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_task_gives_the_bits_of_the_reference(pool: Pool, name: str, seed: int) -> None:
+    bench, tasks = CASES[name](seed)
+    bench.builder.op("op", tasks)
+    program = bench.builder.finish(2)
+    expected = [bench.given[b.name].copy() if b.name in bench.given else memory(b.bytes) for b in program.buffers]
+    reference.launch(program, 0, expected)
+    instance = Instance(Loaded(program), bench.given)
+    pool.launch([(instance, 0)])
+    changed = False
+    for buffer, array, wanted in zip(program.buffers, instance.arrays, expected, strict=True):
+        if buffer.role is not Role.ARENA:
+            np.testing.assert_array_equal(array, wanted, err_msg=buffer.name)
+            changed = changed or buffer.role is not Role.CONSTANT
+    assert changed

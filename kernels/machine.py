@@ -1,0 +1,131 @@
+"""Programs on this machine: the workers, and the memory that a program runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.kernels import _cpu
+from reverie.kernels.program import ALIGN, Program, Role
+from reverie.kernels.tasks import RECORD_BYTES, Project
+from reverie.kernels.validate import validate
+
+U8 = NDArray[np.uint8]
+MARGIN = 2 * ALIGN  # bytes that a tile may read beyond the end of a buffer
+
+
+class Order(IntEnum):
+    """How workers take tasks."""
+
+    FIXED = 0  # each its own queues
+    STEALING = 1  # and the others' where it would wait
+    UNFUSED = 2  # one operator after the other, all workers meet in between: the baseline
+
+
+def memory(size: int) -> U8:
+    """Zeros, (size,), on a cache line, with room for tiles that read beyond the end."""
+    whole = np.zeros(size + MARGIN + ALIGN, np.uint8)
+    start = -whole.ctypes.data % ALIGN
+    return whole[start : start + size + MARGIN][:size]
+
+
+class Loaded:
+    """A validated program in the interpreter's form; shared by any number of instances."""
+
+    def __init__(self, program: Program, checked: bool = False) -> None:
+        """Args: checked: it was validated before.  Raises: validate.Invalid."""
+        if not checked:
+            validate(program)
+        self.program = program
+        waits = [wait for node in program.nodes for wait in node.waits]
+        ops: dict[tuple[int, str], int] = {}
+        nodes, first = [], 0
+        for node in program.nodes:
+            op = ops.setdefault((node.model, node.op), len(ops))
+            task = node.task
+            stream = (-1, 0, 0)
+            if isinstance(task, Project):
+                begin, size = task.begin * task.width, (task.end - task.begin) * task.width
+                stream = (task.weight.buffer, task.weight.offset + begin, size)
+            nodes.append((task.opcode, node.model, op, node.signal, first, len(node.waits), *stream))
+            first += len(node.waits)
+        records = b"".join(node.task.record().ljust(RECORD_BYTES, b"\0") for node in program.nodes)
+        self.native = _cpu.load(
+            np.array(nodes, np.int32), np.array(waits, np.int32).reshape(-1, 2), records,
+            np.array(program.counters, np.int32), [[list(q) for q in each] for each in program.queues],
+            len(program.buffers),
+        )  # fmt: skip
+
+
+class Instance:
+    """The buffers that a program runs on: a session's, or the LLM's.  Not for two launches at once."""
+
+    def __init__(self, loaded: Loaded, given: Mapping[str, U8]) -> None:
+        """
+        Args: given: bytes of constants, and of whatever buffers are shared with others; the rest is allocated.
+        Raises: ValueError if a constant is missing or a size does not fit.
+        """
+        self.loaded = loaded
+        self.native = _cpu.Instance(loaded.native)
+        self.arrays: list[U8] = []
+        for buffer in loaded.program.buffers:
+            array = given.get(buffer.name)
+            if array is None and buffer.role is Role.CONSTANT:
+                raise ValueError(f"constant {buffer.name} is missing")
+            if array is not None and array.nbytes < buffer.bytes:
+                raise ValueError(f"{buffer.name} has {array.nbytes} bytes, {buffer.bytes} are needed")
+            self.arrays.append(memory(buffer.bytes) if array is None else array)
+        self.place()
+
+    def __getitem__(self, name: str) -> U8:
+        return self.arrays[self.loaded.program.find(name)]
+
+    def __setitem__(self, name: str, array: U8) -> None:
+        """Put another array where a buffer was; `place` makes it known."""
+        self.arrays[self.loaded.program.find(name)] = array
+
+    def place(self) -> None:
+        self.native.place([array.ctypes.data for array in self.arrays])
+
+
+class Pool:
+    """Persistent workers.  Launches come from one thread at a time."""
+
+    def __init__(self, workers: int, path: str = "", pin: bool = False) -> None:
+        """Args: path: one of `paths()`, "" for the quickest.  Raises: ValueError if it cannot run here."""
+        self._native = _cpu.Pool(path, workers, pin)
+
+    @property
+    def path(self) -> str:
+        return str(self._native.path)
+
+    @property
+    def workers(self) -> int:
+        return int(self._native.workers)
+
+    @property
+    def broken(self) -> bool:
+        """A task never ended: make another pool."""
+        return bool(self._native.broken)
+
+    def launch(
+        self, jobs: Sequence[tuple[Instance, int]], order: Order = Order.STEALING, timeout_s: float = 10.0,
+        traced: bool = False,
+    ) -> float:  # fmt: skip
+        """Run one epoch of each (instance, model) side by side; returns the seconds it took.
+
+        Raises: RuntimeError if it did not end in time; what the instances hold is then undefined.
+        """
+        return float(self._native.launch([(i.native, m) for i, m in jobs], int(order), timeout_s, traced))
+
+    def events(self) -> list[tuple[int, int, int, int, int]]:
+        """Of the last traced launch: (worker, job, node, begin, end), nanoseconds of the steady clock."""
+        return list(self._native.events())
+
+
+def paths() -> list[str]:
+    """Names of the paths this processor can run, the quickest first."""
+    return list(_cpu.paths())

@@ -9,7 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.kernels.reference_lanes import F, Find, Floats, exp2, to_bytes, total, unpacked
-from reverie.kernels.tasks import BLOCK, BLOCK_BYTES, HEAD, Activation, Attention, Conv, Heads, Modulate, Picture, Unshuffle
+from reverie.kernels.tasks import (
+    BLOCK,
+    BLOCK_BYTES,
+    HEAD,
+    Activation,
+    Attention,
+    Conv,
+    Heads,
+    Modulate,
+    Picture,
+    Unshuffle,
+)
 
 
 def conv(t: Conv, find: Find) -> None:
@@ -42,9 +53,7 @@ def _sums(t: Conv, x: NDArray[np.int64], weight: NDArray[np.int64]) -> Any:
         return sum(part[dy::2, dx::2] @ taps[:, dy, dx].T for dy in range(2) for dx in range(2))
     pad = size // 2
     x = np.pad(x, ((pad, pad), (pad, pad), (0, 0)), constant_values=t.x_zero)[t.begin : t.end + 2 * pad]
-    return sum(
-        x[dy : dy + rows, dx : dx + t.width] @ taps[:, dy, dx].T for dy in range(size) for dx in range(size)
-    )
+    return sum(x[dy : dy + rows, dx : dx + t.width] @ taps[:, dy, dx].T for dy in range(size) for dx in range(size))
 
 
 def unshuffle(t: Unshuffle, find: Find) -> None:

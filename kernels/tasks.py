@@ -76,7 +76,7 @@ class Task:
         for field in fields(self):
             value = getattr(self, field.name)
             values.extend(value if isinstance(value, Ref) else (value,))
-        return struct.pack("<" + "".join(FORMATS[f.type][0] for f in fields(self)), *values)
+        return struct.pack("<" + "".join(FORMATS[str(f.type)][0] for f in fields(self)), *values)
 
 
 FORMATS = {"Ref": ("iI", "Ref"), "int": ("i", "std::int32_t"), "float": ("f", "float")}  # struct, C++
@@ -96,8 +96,8 @@ class Conv(Task):
     """Rows of y = act((x * weight + bias) * scale + shift + residual * residual_scale) + y_zero, rounded half to even.
 
     Kernel 1, 2 (stride 2: unshuffle and 1x1) or 3 (padded by x_zero).  A linear layer is kernel 1 over a picture of
-    tokens.  Weights s8, packed [O / 16][k / 4][16 outs][4 ks], k ordered (ky, kx, channel); `beside` is concatenated to x
-    (kernel 1).  `bias` takes x's zero-point out of the sums.  Shuffled: outs (dy, dx, channel) become 2x2 pixels.
+    tokens.  Weights s8, packed [O / 16][k / 4][16 outs][4 ks], k ordered (ky, kx, channel); `beside` is concatenated
+    to x (kernel 1).  `bias` takes x's zero-point out of the sums.  Shuffled: outs (dy, dx, channel) become 2x2 pixels.
     """
 
     opcode: ClassVar[int] = 1
@@ -420,7 +420,7 @@ def header() -> str:
     ]  # fmt: skip
     for kind in KINDS:
         lines += ["", f"struct {kind.__name__} {{"]
-        lines += [f"    {FORMATS[field.type][1]} {field.name};" for field in fields(kind)]
+        lines += [f"    {FORMATS[str(field.type)][1]} {field.name};" for field in fields(kind)]
         lines += ["};", f"static_assert(sizeof({kind.__name__}) <= record_bytes);"]
     return "\n".join([*lines, "", "}  // namespace reverie::tasks", ""])
 

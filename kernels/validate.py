@@ -129,9 +129,7 @@ def _accesses(program: Program) -> dict[int, list[tuple[int, int, int, bool]]]:
     return {buffer: sorted(each) for buffer, each in found.items()}
 
 
-def _conflicts(
-    program: Program, accesses: dict[int, list[tuple[int, int, int, bool]]], before: Sequence[int]
-) -> None:
+def _conflicts(program: Program, accesses: dict[int, list[tuple[int, int, int, bool]]], before: Sequence[int]) -> None:
     for buffer, each in accesses.items():
         for i, (_, end, one, wrote) in enumerate(each):
             for begin, _, other, too in each[i + 1 :]:

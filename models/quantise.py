@@ -96,5 +96,8 @@ class Blob:
         whole, step = per_out(weight * steps)
         bias = -(whole.astype(np.int64) * zeros).reshape(len(weight), -1).sum(1)
         return Layer(
-            self.put(pack(whole.reshape(len(weight), -1))), self.put(bias.astype(np.int32)), step, add.astype(np.float32)
+            self.put(pack(whole.reshape(len(weight), -1))),
+            self.put(bias.astype(np.int32)),
+            step,
+            add.astype(np.float32),
         )

@@ -8,23 +8,34 @@ from typing import Any
 from reverie.models import weights
 from reverie.models.stream import Model
 
-MODULES = {"nano": "reverie.models.nano", "toy": "reverie.models.toy"}
+NAMES = ("nano", "toy")
+DEVICES = ("cpu", "torch")  # our kernels; PyTorch, for comparison
 
 
-def load(name: str = "nano", device: str = "cpu", llm: str | None = None) -> Model:
+def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: str = "") -> Model:
     """Load a model.
 
-    Args: llm: where its LLM comes from (see reverie.models.llm.load); None is the installed package.
+    Args:
+        llm: where its LLM comes from (see reverie.models.checkpoint.read); None is the installed package.
+        cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
     Raises: ValueError on an unknown name or device; FileNotFoundError if its weights or its LLM are missing.
     """
     check(name)
-    model: Model = importlib.import_module(MODULES[name]).load(device, llm)
+    if device not in DEVICES:
+        raise ValueError(f"{name} runs on {' or '.join(DEVICES)}, not on {device!r}")
+    model: Model
+    if name == "toy":
+        model = importlib.import_module("reverie.models.toy").ToyModel()
+    elif device == "torch":
+        model = importlib.import_module("reverie.models.nano").load(llm)
+    else:
+        model = importlib.import_module("reverie.models.nano_kernel").load(llm, cpu=cpu)
     return model
 
 
 def check(name: str) -> None:
     """Raises ValueError if there is no model of that name."""
-    if name not in MODULES:
+    if name not in NAMES:
         raise ValueError(f"there is no model {name!r}; there is nano")
 
 

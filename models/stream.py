@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Frames = NDArray[np.uint8]  # (T, H, W, 3) RGB
+MAX_AREA = 1280 * 720
 
 
 class StreamModel(Protocol):
@@ -59,3 +60,17 @@ class Model(Protocol):
 
     def enhance(self, prompt: str) -> Iterator[str]:
         """Pieces of a richer prompt as the LLM writes them, to be joined without a separator."""
+
+    def counts(self) -> dict[str, int]:
+        """Numbers that only grow, for /metrics: names with underscores."""
+
+
+def check(frames: Frames) -> None:
+    """Raises ValueError unless `frames` is what the contract says."""
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise ValueError(f"frames must be uint8 (T, H, W, 3), got {frames.dtype} {frames.shape}")
+    height, width = frames.shape[1:3]
+    if height % 16 or width % 16 or not height or not width:
+        raise ValueError(f"height and width must be multiples of 16, got {width}x{height}")
+    if height * width > MAX_AREA:
+        raise ValueError(f"{width}x{height} is more than 1280x720 pixels of area")

@@ -85,7 +85,7 @@ def _swish(x: F32) -> F32:
     return x / (1 + np.exp(-x))
 
 
-def _write(slot: NDArray[np.uint8], offset: int, values: F32) -> None:
+def _write(slot: NDArray[np.uint8], offset: int, values: NDArray[np.floating]) -> None:
     raw = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint8)
     slot[offset : offset + raw.nbytes] = raw
 

@@ -29,6 +29,9 @@ class ToyModel:
     def prepare(self, prompt: str) -> None:
         pass
 
+    def counts(self) -> dict[str, int]:
+        return {}
+
     def enhance(self, prompt: str) -> Iterator[str]:
         yield from (prompt, ", ", "in blue")
 
@@ -73,7 +76,3 @@ class ToyStream:
             raise ValueError("this is not a saved stream of toy") from None
         self.start(prompt, seed, strength)
         self._frame = int(frame)
-
-
-def load(device: str, llm: str | None = None) -> ToyModel:
-    return ToyModel()

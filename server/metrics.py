@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 STEP_BUCKETS = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.25, 0.5, 1.0)
@@ -31,6 +33,12 @@ class Metrics:
             "reverie_frame_age_seconds", "from a camera frame decoded to its styled frame ready",
             buckets=STEP_BUCKETS, registry=registry,
         )  # fmt: skip
+
+    def follow(self, counts: Callable[[], dict[str, int]]) -> None:
+        """Show a model's own counts."""
+        for name in counts():
+            gauge = Gauge(f"reverie_{name}", "counted by the model", registry=self.registry)
+            gauge.set_function(lambda name=name: counts()[name])  # type: ignore[misc]
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -48,11 +48,13 @@ class Node:
             self.fault = f"the model cannot be loaded: {type(error).__name__}: {error}"
             log.exception("the model cannot be loaded")
         else:
+            self.metrics.follow(self.model.counts)
             self.metrics.ready.set(1)
             log.info("%s is ready", self.model.name)
 
     def _load(self) -> Model:
-        model = registry.load(self.settings.model, self.settings.device, self.settings.llm or None)
+        wanted = self.settings
+        model = registry.load(wanted.model, wanted.device, wanted.llm or None, wanted.cpu)
         model.prepare(WARM_PROMPT)
         stream = model.stream()
         stream.start(WARM_PROMPT)

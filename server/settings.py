@@ -17,7 +17,8 @@ class Settings:
     host: str = "127.0.0.1"  # address to listen on
     port: int = 8080  # 0 takes any free port
     model: str = "nano"  # model that serves sessions
-    device: str = "cpu"  # where it runs
+    device: str = "cpu"  # where it runs: our kernels (cpu), or PyTorch (torch) for comparison
+    cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
     llm: str = ""  # another SmolLM2-135M: a .gguf file, a folder, or a hub id; empty is the installed package
     max_sessions: int = 4  # sessions at once; more are refused as at_capacity
     hosts: tuple[str, ...] = ()  # other names people reach this server by (Host header), comma separated

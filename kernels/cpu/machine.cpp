@@ -38,6 +38,14 @@ void pin_to(int worker) {
 
 }  // namespace
 
+std::vector<const Path*> all_paths() {
+#if defined(__x86_64__)
+    return {&avx512_path, &avxvnni_path, &avx2_path, &portable_path};
+#else
+    return {&portable_path};
+#endif
+}
+
 Instance::Instance(std::shared_ptr<const Program> p)
     : program(std::move(p)), table(program->buffers), counters(new Counter[program->counters.size()]) {
     epochs.resize(program->queues.size());
@@ -65,27 +73,27 @@ Pool::~Pool() {
         ++launches_;
     }
     wake_.notify_all();
-    for (auto& thread : threads_) broken_ ? thread.detach() : thread.join();
-    if (!broken_)
-        for (auto* memory : scratch_) ::operator delete[](memory, std::align_val_t(64));
+    for (auto& thread : threads_) thread.join();
+    for (auto* memory : scratch_) ::operator delete[](memory, std::align_val_t(64));
 }
 
 double Pool::launch(const std::vector<Job>& jobs, Order order, double timeout_s, bool traced) {
     if (broken_) throw std::runtime_error("a worker hangs; this pool cannot be used any more");
     const int workers = int(threads_.size());
+    jobs_ = jobs;
     n_queues_ = jobs.size() * workers;
     queues_.reset(new Queue[n_queues_]);
     for (std::size_t j = 0; j < jobs.size(); ++j) {
         ++jobs[j].instance->epochs[jobs[j].model];
         for (int w = 0; w < workers; ++w) {
             Queue& queue = queues_[j * workers + w];
-            queue.job = &jobs[j], queue.index = int(j);
+            queue.job = &jobs_[j], queue.index = int(j);
             queue.nodes = &jobs[j].instance->program->queues[jobs[j].model][w];
         }
     }
     order_ = order, traced_ = traced;
     for (auto& trace : traces_) trace.clear();
-    finished_ = met_ = 0, abort_ = false, unknown_ = 0;
+    finished_ = met_ = 0, abort_ = false;
     const auto began = now_ns();
     bool ended;
     {
@@ -100,10 +108,10 @@ double Pool::launch(const std::vector<Job>& jobs, Order order, double timeout_s,
         }
     }
     const double seconds = double(now_ns() - began) * 1e-9;
-    if (!ended || unknown_) {
+    if (!ended || abort_) {
         if (!broken_)
             for (const Job& job : jobs) job.instance->reset();
-        if (unknown_) throw std::runtime_error("a task has the unknown opcode " + std::to_string(unknown_));
+        if (ended) throw std::runtime_error("a task has the unknown opcode " + std::to_string(unknown_));
         throw std::runtime_error("the launch did not end in " + std::to_string(timeout_s) + " s");
     }
     events_.clear();

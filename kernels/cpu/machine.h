@@ -13,6 +13,8 @@
 
 namespace reverie {
 
+std::vector<const Path*> all_paths();  // of this build, the quickest first
+
 struct Wait {
     std::int32_t counter, threshold;
 };
@@ -68,7 +70,7 @@ public:
     Pool(const Path& path, int workers, bool pin);
     ~Pool();
     // Runs one epoch of each job and returns the seconds it took.  Throws std::runtime_error if it does not end in time or
-    // a task is unknown; the pool is unusable after a task that never ended (`broken`).
+    // a task is unknown; after a task that never ended (`broken`) the pool can neither be used nor destroyed.
     double launch(const std::vector<Job>& jobs, Order order, double timeout_s, bool traced);
     const std::vector<Event>& events() const { return events_; }
     int workers() const { return int(threads_.size()); }
@@ -97,6 +99,7 @@ private:
     std::vector<std::uint8_t*> scratch_;
     std::vector<std::vector<Event>> traces_;
     std::vector<Event> events_;
+    std::vector<Job> jobs_;
     std::unique_ptr<Queue[]> queues_;  // [job][worker]
     std::size_t n_queues_ = 0;
     Order order_ = Order::fixed;

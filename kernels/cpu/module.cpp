@@ -20,14 +20,6 @@ namespace {
 using Bytes = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Ints = nb::ndarray<const std::int32_t, nb::c_contig, nb::device::cpu>;
 
-std::vector<const Path*> all_paths() {
-#if defined(__x86_64__)
-    return {&avx512_path, &avxvnni_path, &avx2_path, &portable_path};
-#else
-    return {&portable_path};
-#endif
-}
-
 const Path& path_of(const std::string& name) {
     for (const Path* path : all_paths())
         if (path->legal() && (name.empty() || name == path->name)) return *path;
@@ -84,11 +76,18 @@ double launch(
     for (const auto& [instance, model] : jobs) {
         check(model >= 0 && model < int(instance->epochs.size()), "there is no such model");
         check(int(instance->program->queues[model].size()) == pool.workers(), "the program has queues for other workers");
+        for (const Job& job : all)
+            check(job.instance != instance || job.model != model, "a model of an instance can run once a launch");
         all.push_back({instance, model});
     }
     check(order >= 0 && order <= 2, "unknown order");
-    nb::gil_scoped_release released;
-    return pool.launch(all, Order(order), timeout_s, traced);
+    try {
+        nb::gil_scoped_release released;
+        return pool.launch(all, Order(order), timeout_s, traced);
+    } catch (const std::runtime_error&) {
+        if (pool.broken()) nb::find(pool).inc_ref();  // a worker may come back to it: it must outlive everything
+        throw;
+    }
 }
 
 }  // namespace

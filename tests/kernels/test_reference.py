@@ -10,8 +10,24 @@ from reverie.kernels import reference
 from reverie.kernels.machine import Instance, Loaded, Pool, memory, paths
 from reverie.kernels.program import Builder, Role
 from reverie.kernels.tasks import (
-    BLOCK, BLOCK_BYTES, HEAD, NONE, Activation, Attention, Conv, Embed, Heads, Modulate, Norm, Pick, Picture, Project,
-    Recollect, Ref, Task, Unshuffle,
+    BLOCK,
+    BLOCK_BYTES,
+    HEAD,
+    NONE,
+    Activation,
+    Attention,
+    Conv,
+    Embed,
+    Heads,
+    Modulate,
+    Norm,
+    Pick,
+    Picture,
+    Project,
+    Recollect,
+    Ref,
+    Task,
+    Unshuffle,
 )  # fmt: skip
 
 
@@ -107,10 +123,14 @@ def picture(seed: int) -> tuple[Bench, list[Task]]:
 
 def unshuffle(seed: int) -> tuple[Bench, list[Task]]:
     b = Bench(seed)
-    return b, [Unshuffle(x=b.bytes(12, 48, 3), y=b.bytes(6, 24, 16, role=Role.OUTPUT), width=48, zero=128, begin=1, end=6)]
+    return b, [
+        Unshuffle(x=b.bytes(12, 48, 3), y=b.bytes(6, 24, 16, role=Role.OUTPUT), width=48, zero=128, begin=1, end=6)
+    ]
 
 
-def project(seed: int, count: int = 1, norm: Norm = Norm.NONE, gated: int = 0, residual: bool = False) -> tuple[Bench, list[Task]]:
+def project(
+    seed: int, count: int = 1, norm: Norm = Norm.NONE, gated: int = 0, residual: bool = False
+) -> tuple[Bench, list[Task]]:
     b = Bench(seed)
     task = {
         "x": b.floats(count, 192 * (1 + gated), scale=3), "gain": b.floats(192) if norm == Norm.RMS else NONE,
@@ -139,7 +159,14 @@ def embed(seed: int) -> tuple[Bench, list[Task]]:
 
 def pick(seed: int) -> tuple[Bench, list[Task]]:
     b = Bench(seed)
-    return b, [Pick(logits=b.floats(512), token=b.put(np.int32(0), Role.OUTPUT), position=b.put(np.int32(3), Role.STATE), vocabulary=512)]
+    return b, [
+        Pick(
+            logits=b.floats(512),
+            token=b.put(np.int32(0), Role.OUTPUT),
+            position=b.put(np.int32(3), Role.STATE),
+            vocabulary=512,
+        )
+    ]
 
 
 CASES: dict[str, Callable[[int], tuple[Bench, list[Task]]]] = {

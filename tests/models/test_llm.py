@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from reverie.models import llm
+from reverie.models import checkpoint, llm
 
 TEXTS = [
     "Video style: pencil sketch",
@@ -24,7 +24,7 @@ def model() -> llm.LLM:
 @pytest.fixture(scope="module")
 def theirs() -> tuple[Any, Any]:
     transformers = pytest.importorskip("transformers")
-    path = llm.packaged()
+    path = checkpoint.packaged()
     load = {"gguf_file": path.name}
     tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, **load)
     network = transformers.AutoModelForCausalLM.from_pretrained(path.parent, dtype=torch.float32, **load)

@@ -6,12 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reverie.models import nano, registry, weights
+from reverie.models import nano, nano_kernel, registry, weights
 from reverie.models.stream import Frames
+
+Nano = nano.Nano | nano_kernel.Nano
+
+
+@pytest.fixture(scope="module", params=registry.DEVICES)
+def model(request: pytest.FixtureRequest) -> Nano:
+    return registry.load("nano", request.param)  # type: ignore[return-value]
 
 
 @pytest.fixture(scope="module")
-def model() -> nano.Nano:
+def through_torch() -> nano.Nano:
     return nano.load()
 
 
@@ -22,7 +29,7 @@ def clip(count: int = 5, height: int = 48, width: int = 64) -> Frames:
     return np.stack(planes, -1).transpose(2, 0, 1, 3).astype(np.uint8)
 
 
-def play(model: nano.Nano, frames: Frames, cuts: list[int], prompt: str = "neon outlines", seed: int = 1) -> Frames:
+def play(model: Nano, frames: Frames, cuts: list[int], prompt: str = "neon outlines", seed: int = 1) -> Frames:
     stream = model.stream()
     stream.start(prompt, seed)
     return np.concatenate([stream.step(part) for part in np.split(frames, sorted(cuts))])
@@ -30,18 +37,18 @@ def play(model: nano.Nano, frames: Frames, cuts: list[int], prompt: str = "neon 
 
 @settings(max_examples=8, deadline=None)
 @given(cuts=st.lists(st.integers(0, 5), max_size=4))
-def test_how_frames_are_chunked_does_not_change_a_bit(model: nano.Nano, cuts: list[int]) -> None:
+def test_how_frames_are_chunked_does_not_change_a_bit(model: Nano, cuts: list[int]) -> None:
     assert np.array_equal(play(model, clip(), cuts), play(model, clip(), []))
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_prompt_another_picture(model: nano.Nano) -> None:
+def test_the_same_seed_gives_the_same_bits_and_another_prompt_another_picture(model: Nano) -> None:
     assert np.array_equal(play(model, clip(), []), play(model, clip(), []))
     difference = play(model, clip(), []).astype(int) - play(model, clip(), [], "golden hour")
     assert np.abs(difference).mean() > 10
 
 
 @pytest.mark.parametrize("shown", [0, 1, 2, 4])
-def test_a_saved_stream_goes_on_identically_in_another(model: nano.Nano, shown: int) -> None:
+def test_a_saved_stream_goes_on_identically_in_another(model: Nano, shown: int) -> None:
     frames, first = clip(8), model.stream()
     first.start("pencil sketch", seed=7, strength=0.75)
     first.step(frames[:shown])
@@ -52,12 +59,12 @@ def test_a_saved_stream_goes_on_identically_in_another(model: nano.Nano, shown: 
 
 @settings(max_examples=30, deadline=None)
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_saved_stream_are_refused(model: nano.Nano, state: bytes) -> None:
+def test_bytes_that_are_no_saved_stream_are_refused(model: Nano, state: bytes) -> None:
     with pytest.raises(ValueError, match="not a saved stream"):
         model.stream().load(state)
 
 
-def test_a_damaged_state_leaves_the_stream_as_it_was(model: nano.Nano) -> None:
+def test_a_damaged_state_leaves_the_stream_as_it_was(model: Nano) -> None:
     frames, stream, same = clip(4), model.stream(), model.stream()
     for each in (stream, same):
         each.start("comic book", seed=3)
@@ -68,13 +75,13 @@ def test_a_damaged_state_leaves_the_stream_as_it_was(model: nano.Nano) -> None:
 
 
 @pytest.mark.parametrize(("prompt", "strength"), [("pixel art", 0.0), ("", 1.0), ("  \n", 1.0)])
-def test_no_strength_or_no_words_give_the_input_back(model: nano.Nano, prompt: str, strength: float) -> None:
+def test_no_strength_or_no_words_give_the_input_back(model: Nano, prompt: str, strength: float) -> None:
     stream = model.stream()
     stream.start(prompt, strength=strength)
     assert np.array_equal(stream.step(clip()), clip())
 
 
-def test_more_strength_is_further_from_the_input(model: nano.Nano) -> None:
+def test_more_strength_is_further_from_the_input(model: Nano) -> None:
     def distance(strength: float) -> float:
         stream = model.stream()
         stream.start("thermal camera", strength=strength)
@@ -85,7 +92,7 @@ def test_more_strength_is_further_from_the_input(model: nano.Nano) -> None:
     assert distances[-1] > 10
 
 
-def test_frames_of_another_size_restart_the_memory(model: nano.Nano) -> None:
+def test_frames_of_another_size_restart_the_memory(model: Nano) -> None:
     stream = model.stream()
     stream.start("oil painting")
     stream.step(clip())
@@ -103,14 +110,14 @@ BAD: list[tuple[NDArray[np.generic], str]] = [
 
 
 @pytest.mark.parametrize(("frames", "word"), BAD)
-def test_wrong_frames_are_refused_with_their_shape(model: nano.Nano, frames: Frames, word: str) -> None:
+def test_wrong_frames_are_refused_with_their_shape(model: Nano, frames: Frames, word: str) -> None:
     stream = model.stream()
     stream.start("neon")
     with pytest.raises(ValueError, match=word):
         stream.step(frames)
 
 
-def test_wrong_starts_are_refused(model: nano.Nano) -> None:
+def test_wrong_starts_are_refused(model: Nano) -> None:
     stream = model.stream()
     with pytest.raises(RuntimeError, match="start"):
         stream.step(clip())
@@ -125,25 +132,27 @@ def test_wrong_starts_are_refused(model: nano.Nano) -> None:
 
 
 @pytest.mark.parametrize("steps", [2, 4])
-def test_more_denoising_steps_work(model: nano.Nano, steps: int) -> None:
-    several = nano.Nano(model.network, model._llm, steps, model.dtype)
+def test_more_denoising_steps_work(through_torch: nano.Nano, steps: int) -> None:
+    several = nano.Nano(through_torch.network, through_torch._llm, steps, through_torch.dtype)
     shown = play(several, clip(), [])
     assert shown.shape == clip().shape
-    assert np.abs(shown.astype(int) - play(model, clip(), [])).mean() < 30  # the same look, not mush
+    assert np.abs(shown.astype(int) - play(through_torch, clip(), [])).mean() < 30  # the same look, not mush
 
 
-def test_prompts_that_differ_in_case_and_space_share_a_style(model: nano.Nano) -> None:
+def test_prompts_that_differ_in_case_and_space_share_a_style(model: Nano) -> None:
     assert model.style("  Neon   Outlines. ") is model.style("neon outlines")
 
 
 def test_an_llm_that_is_not_there_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.gguf"):
         nano.load(llm="none.gguf")
+    with pytest.raises(FileNotFoundError, match=r"none\.gguf"):
+        nano_kernel.load(llm="none.gguf")
 
 
-def test_the_description_is_that_of_the_weights(model: nano.Nano) -> None:
+def test_the_description_is_that_of_the_weights(through_torch: nano.Nano) -> None:
     (described,) = (row for row in registry.describe() if row["name"] == "nano")
-    parameters = sum(p.numel() for p in model.network.parameters())
+    parameters = sum(p.numel() for p in through_torch.network.parameters())
     assert described["params_millions"] == pytest.approx(parameters / 1e6, abs=0.01)
     assert described["params_millions"] <= 10
     assert 8 < described["gop_per_frame"] <= 16

@@ -1,0 +1,109 @@
+"""SmolLM2 on the kernels: reads prompts and writes richer ones, a token at a time, inside the frames' launches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.kernels.machine import Instance, Loaded, memory
+from reverie.kernels.program import Program
+from reverie.models import checkpoint
+from reverie.models.cache import built, digest
+from reverie.models.checkpoint import F32
+from reverie.models.device import Device
+from reverie.models.enhance import rewrite
+from reverie.models.llm_lowering import CHUNK, CONTEXT, VERSION, Language, packed, rope
+
+DECODE = 1  # the LLM's place in a frame's program
+
+
+class KernelLLM:
+    """Weights, cache and programs.  One text at a time: calls from other threads wait."""
+
+    def __init__(self, source: str | None, device: Device, states: tuple[int, ...]) -> None:
+        """
+        Args: source: as reverie.models.checkpoint.read, None is the installed package.  states: layers that are read.
+        Raises: FileNotFoundError; ValueError if the files are damaged or of another architecture.
+        """
+        found = checkpoint.read(source or checkpoint.packaged())
+        self.shape, self.tokenizer, self.end = found.shape, found.tokenizer, found.end
+        self.device, self.layers = device, states
+        weights = built(digest(found.source, VERSION), lambda: packed(found.shape, found.tensors()))
+        angles = rope(self.shape).reshape(-1).view(np.uint8)
+        turns = memory(angles.nbytes)
+        turns[:] = angles
+        self.given: dict[str, NDArray[np.uint8]] = {"llm.weights": weights, "llm.rope": turns}
+        self.program: Program = Language(self.shape, 1, device.pool.workers).build()
+        self._decode = Instance(Loaded(self.program), self.given)
+        for name in ("llm.cache", "llm.position", "llm.token"):
+            self.given[name] = self._decode[name]
+        self._states = self._reader(states)
+        self._read: Instance | None = None  # through all layers; made when it is first needed
+        self._lock = threading.Lock()
+
+    def _reader(self, states: tuple[int, ...]) -> Instance:
+        program = Language(self.shape, CHUNK, self.device.pool.workers, states).build()
+        shared = {name: array for name, array in self.given.items() if name != "llm.token"}
+        return Instance(Loaded(program, checked=True), shared)  # tests validate it: it takes seconds
+
+    def tokenize(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def states(self, tokens: Sequence[int]) -> F32:
+        """States (L, layers * width) float32 after each token, the layers side by side.
+
+        Raises: ValueError if there are no tokens, or more than the context holds.
+        """
+        if not 0 < len(tokens) <= CONTEXT:
+            raise ValueError(f"{len(tokens)} tokens do not fit a context of {CONTEXT}")
+        with self._lock:
+            rows = []
+            for first in range(0, len(tokens), CHUNK):
+                chunk = tokens[first : first + CHUNK]
+                self._take(self._states, chunk, first)
+                rows.append(np.concatenate([self._kept(n)[: len(chunk)] for n in self.layers], 1))
+        return np.concatenate(rows)
+
+    def _kept(self, layer: int) -> F32:
+        raw = self._states[f"states.{layer}"][: 4 * CHUNK * self.shape.width]
+        return raw.view(np.float32).reshape(CHUNK, self.shape.width).copy()
+
+    def _take(self, reader: Instance, chunk: Sequence[int], position: int) -> None:
+        reader["llm.token"][: 4 * CHUNK].view(np.int32)[:] = [*chunk, *[0] * (CHUNK - len(chunk))]
+        self._at(position)
+        self.device.run(reader)
+
+    def _at(self, position: int) -> None:
+        self.given["llm.position"][:4].view(np.int32)[0] = position
+
+    def generate(self, text: str, max_tokens: int) -> Iterator[str]:
+        """Greedy continuation of `text`, in pieces as they are made; ends at an end token or after `max_tokens`."""
+        tokens = self.tokenize(text)[-(CONTEXT - max_tokens) :]
+        with self._lock:
+            self._prefill(tokens[:-1])
+            made: list[int] = []
+            told, current = "", self.given["llm.token"][:4].view(np.int32)
+            self._at(len(tokens) - 1)
+            current[0] = tokens[-1]
+            while len(made) < max_tokens:
+                self.device.token(self._decode, DECODE)
+                if int(current[0]) in self.end:
+                    return
+                made.append(int(current[0]))
+                whole = self.tokenizer.decode(made)
+                if not whole.endswith("�"):  # else in the middle of a character
+                    yield whole[len(told) :]
+                    told = whole
+
+    def _prefill(self, tokens: Sequence[int]) -> None:
+        if self._read is None:
+            self._read = self._reader(())
+        for first in range(0, len(tokens), CHUNK):
+            self._take(self._read, tokens[first : first + CHUNK], first)
+
+    def enhance(self, prompt: str) -> Iterator[str]:
+        """Pieces of a richer prompt that begins with the raw one; see enhance.py."""
+        return rewrite(prompt, self.generate)

@@ -1,0 +1,205 @@
+"""`nano` on our kernels: one int8 program per picture size, the LLM's next token inside it.  No torch."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from reverie.kernels.machine import Instance, Loaded, memory
+from reverie.kernels.program import join
+from reverie.models import checkpoint, weights
+from reverie.models.config import NANO
+from reverie.models.device import Device
+from reverie.models.llm_kernel import KernelLLM
+from reverie.models.lowering import MEMORY, Lowering, kv_bytes
+from reverie.models.parts import NOISE, Parts
+from reverie.models.prompt import normal, prompt_tokens
+from reverie.models.stream import Frames, check
+from reverie.models.style import style
+
+STYLES_KEPT, SIZES_KEPT = 64, 8
+Bytes = NDArray[np.uint8]
+
+
+def load(llm: str | None = None, path: Path = weights.SHIPPED, workers: int = 2, cpu: str = "") -> Nano:
+    """The shipped weights with SmolLM2 beside them.
+
+    Args:
+        llm: where SmolLM2 comes from: None is the package; else a .gguf file, a folder, or a hub id.
+        cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
+    Raises: FileNotFoundError if weights are missing; ValueError if they are damaged or the path cannot run here.
+    """
+    weights.describe(path)  # a clear error if there is nothing
+    ranges = json.loads(path.with_suffix(".ranges.json").read_text())
+    device = Device(workers, cpu)
+    language = KernelLLM(llm, device, NANO.llm_layers)
+    if language.shape.width != NANO.llm_width:
+        raise ValueError(
+            f"nano reads an LLM of width {NANO.llm_width} (SmolLM2-135M); {llm} has {language.shape.width}"
+        )
+    return Nano(Parts(NANO, checkpoint.floats(path), ranges), language, device)
+
+
+class Nano:
+    """Weights, LLM and workers, shared by all streams."""
+
+    name = "nano"
+
+    def __init__(self, parts: Parts, language: KernelLLM, device: Device) -> None:
+        self.parts, self.device, self._llm = parts, device, language
+        self._styles: OrderedDict[str, Bytes] = OrderedDict()
+        self._programs: OrderedDict[tuple[int, int], tuple[Loaded, Bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def stream(self) -> NanoStream:
+        return NanoStream(self)
+
+    def prepare(self, prompt: str) -> None:
+        if prompt.strip():
+            self.style(prompt)
+
+    def enhance(self, prompt: str) -> Iterator[str]:
+        return self._llm.enhance(prompt)
+
+    def counts(self) -> dict[str, int]:
+        return {f"llm_tokens_with_{place}": count for place, count in self.device.tokens.items()}
+
+    def style(self, prompt: str) -> Bytes:
+        """The style slot of a prompt; the last few dozen are kept."""
+        key = normal(prompt)
+        with self._lock:
+            if key not in self._styles:
+                states = self._llm.states(prompt_tokens(self._llm.tokenize, prompt))
+                self._styles[key] = style(self.parts, states)
+                if len(self._styles) > STYLES_KEPT:
+                    self._styles.popitem(last=False)
+            self._styles.move_to_end(key)
+            return self._styles[key]
+
+    def instance(self, height: int, width: int) -> Instance:
+        """Memory for one stream of frames of a size."""
+        with self._lock:
+            if (height, width) not in self._programs:
+                workers = self.device.pool.workers
+                video, vectors = Lowering(self.parts, height, width, workers).build()
+                constant = memory(vectors.nbytes)
+                constant[:] = vectors
+                self._programs[height, width] = Loaded(join([video, self._llm.program]), checked=True), constant
+                if len(self._programs) > SIZES_KEPT:
+                    self._programs.popitem(last=False)
+            loaded, constant = self._programs[height, width]
+        empty = memory(self.parts.style_bytes)
+        return Instance(loaded, {
+            **self._llm.given, "video.weights": self.parts.constant, "video.vectors": constant, "style": empty,
+        })  # fmt: skip
+
+
+class NanoStream:
+    """A live stream: a look, a noise picture and the frames that attention recalls."""
+
+    def __init__(self, model: Nano) -> None:
+        self._model = model
+        self._started = False
+        self._instance: Instance | None = None
+
+    def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength must be 0 to 1, got {strength}")
+        self._style = self._model.style(prompt) if prompt.strip() else None
+        self._prompt, self._seed, self._strength = prompt, seed, strength
+        self._size, self._frame, self._instance = (0, 0), 0, None
+        self._started = True
+
+    def step(self, frames: Frames) -> Frames:
+        if not self._started:
+            raise RuntimeError("start the stream before its first step")
+        check(frames)
+        if self._style is None or self._strength == 0 or not len(frames):
+            return frames.copy()
+        if frames.shape[1:3] != self._size:
+            self._forget(*frames.shape[1:3])
+        return np.stack([self._step(frame) for frame in frames])
+
+    def _step(self, frame: Frames) -> Frames:
+        instance = self._instance
+        assert instance is not None
+        instance["frame"][: frame.size] = frame.reshape(-1)
+        self._recall(instance)
+        self._model.device.frame([instance])
+        self._frame += 1
+        return instance["shown"][: frame.size].reshape(frame.shape).copy()
+
+    def _recall(self, instance: Instance) -> None:
+        """Which memory holds which frame: the first for ever, then three that take turns."""
+        slot = lambda n: 3 if n <= 0 else (n - 1) % 3
+        held = (3, slot(self._frame - 2), slot(self._frame - 1), slot(self._frame))
+        for i, slots in enumerate(self._slots):
+            for name, k in zip(MEMORY, held, strict=True):
+                instance[f"{name}.{i}"] = slots[k]
+        instance.place()
+
+    def _forget(self, height: int, width: int) -> None:
+        model = self._model
+        instance = self._instance = model.instance(height, width)
+        assert self._style is not None
+        instance["style"] = self._style
+        raw = noise(self._seed, height, width)
+        instance["noise"][: raw.size] = raw
+        instance["strength"][:4] = np.array([self._strength], np.float32).view(np.uint8)
+        self._slots = [[instance[f"{name}.{i}"] for name in MEMORY] for i in range(model.parts.config.blocks)]
+        self._size, self._frame = (height, width), 0
+
+    def save(self) -> bytes:
+        if not self._started:
+            raise RuntimeError("start the stream before saving it")
+        arrays: dict[str, NDArray[np.generic]] = {}
+        for i, slots in enumerate(self._slots if self._frame else []):
+            arrays |= {f"{i}.{k}": slot.copy() for k, slot in enumerate(slots)}
+        arrays["numbers"] = np.array([self._seed, self._frame, *self._size], np.int64)
+        arrays["strength"] = np.array(self._strength)
+        arrays["prompt"] = np.frombuffer(self._prompt.encode() + b"\0", np.uint8)
+        return save_arrays(arrays, {"model": f"{self._model.name} int8"})
+
+    def load(self, state: bytes) -> None:
+        try:
+            arrays = load_arrays(state)
+            seed, frame, height, width = (int(n) for n in arrays["numbers"])
+            prompt = arrays["prompt"].tobytes()[:-1].decode()
+            blocks = range(self._model.parts.config.blocks if frame else 0)
+            kept: Sequence[Sequence[Bytes]] = [[arrays[f"{i}.{k}"] for k in range(len(MEMORY))] for i in blocks]
+            strength = float(arrays["strength"])
+        except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
+            raise ValueError(f"this is not a saved stream of {self._model.name}: {error}") from None
+        if frame:
+            check(np.empty((0, height, width, 3), np.uint8))
+        expected = (kv_bytes(self._model.parts.config.heads, height // 16 * (width // 16)),)
+        for content in (x for slots in kept for x in slots):
+            if content.dtype != np.uint8 or content.shape != expected:
+                raise ValueError(f"saved memory is {content.dtype} {content.shape}, needs uint8 {expected}")
+        self.start(prompt, seed, strength)
+        if not frame or self._style is None:
+            return
+        self._forget(height, width)
+        for mine, theirs in zip(self._slots, kept, strict=True):
+            for slot, content in zip(mine, theirs, strict=True):
+                slot[:] = content
+        self._frame = frame
+
+
+def noise(seed: int, height: int, width: int) -> Bytes:
+    """The stream's noise picture as the program reads it: bytes (Y / 8, X / 8, 192), channels (colour, dy, dx)."""
+    picture = np.random.Generator(np.random.Philox(seed)).standard_normal((1, 3, height, width), np.float32)
+    rows, columns = height // 8, width // 8
+    unshuffled = picture.reshape(3, rows, 8, columns, 8).transpose(1, 3, 0, 2, 4)
+    return NOISE.bytes(unshuffled).reshape(-1)

@@ -1,0 +1,99 @@
+"""`nano` on the kernels against `nano` in float32, and what serving with it needs."""
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from reverie.kernels.machine import paths
+from reverie.models import nano, nano_kernel
+from reverie.models.stream import Frames
+
+PROMPTS = ("pencil sketch", "neon outlines on black", "thermal camera")
+
+
+@pytest.fixture(scope="module")
+def model() -> nano_kernel.Nano:
+    return nano_kernel.load()
+
+
+@pytest.fixture(scope="module")
+def exact() -> nano.Nano:
+    loaded = nano.load()
+    return nano.Nano(loaded.network, loaded._llm, 1, torch.float32)
+
+
+def clip(name: str) -> Frames:
+    """A picture with a person under a moving camera, (4, 192, 256, 3)."""
+    picture = getattr(data, name)()
+    if picture.ndim == 2:
+        picture = np.repeat(picture[..., None], 3, 2)
+    return np.stack([picture[20 + 3 * n : 212 + 3 * n, 100 + 4 * n : 356 + 4 * n] for n in range(4)])
+
+
+def psnr(a: Frames, b: Frames) -> float:
+    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
+
+
+@pytest.mark.parametrize("name", ["astronaut", "camera", "skin"])
+def test_bytes_stay_close_to_float32(model: nano_kernel.Nano, exact: nano.Nano, name: str) -> None:
+    for prompt in PROMPTS:
+        shown = []
+        for each in (model, exact):
+            stream = each.stream()
+            stream.start(prompt)
+            shown.append(stream.step(clip(name)))
+        assert psnr(*shown) > 33, prompt
+
+
+def test_every_path_gives_the_same_bits(model: nano_kernel.Nano) -> None:
+    def play(path: str) -> Frames:
+        stream = nano_kernel.load(cpu=path).stream()
+        stream.start("pencil sketch", seed=3)
+        return stream.step(clip("astronaut")[:2, :64, :96])
+
+    first, *others = map(play, paths())
+    assert all(np.array_equal(first, other) for other in others)
+
+
+def test_a_path_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ValueError, match="'abacus'"):
+        nano_kernel.load(cpu="abacus")
+
+
+def test_serving_needs_neither_torch_nor_diffusers() -> None:
+    text = (
+        "import sys, numpy as np; from reverie.models import registry; import reverie.server.app\n"
+        "model = registry.load(); stream = model.stream(); stream.start('neon')\n"
+        "stream.step(np.zeros((1, 48, 64, 3), np.uint8)); print(''.join(model.enhance('neon')))\n"
+        "print({'torch', 'diffusers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["set()"], done.stderr
+
+
+def test_the_llm_writes_inside_the_launches_of_frames(model: nano_kernel.Nano) -> None:
+    alone = "".join(model.enhance("an old oil painting"))
+    before, stop, stream = model.counts()["llm_tokens_with_frames"], threading.Event(), model.stream()
+    stream.start("pencil sketch")
+    frames = clip("astronaut")
+    expected = stream.step(frames)
+
+    def play() -> None:
+        while not stop.is_set():
+            stream.step(frames[:1])
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        assert "".join(model.enhance("an old oil painting")) == alone
+    finally:
+        stop.set()
+        thread.join()
+    assert model.counts()["llm_tokens_with_frames"] > before + 5
+    stream.start("pencil sketch")
+    assert np.array_equal(stream.step(frames), expected)

@@ -48,7 +48,7 @@ LANES_FN float halve(const float* v, int width, std::uint8_t* high, std::uint8_t
     Floats peak = all(0.0f);
     for (int k = 0; k < width; k += lanes) {
         const Floats a = load<Floats>(v + k);
-        peak = larger(peak, larger(a, -a));
+        peak = larger(larger(a, -a), peak);  // of equals the second: never -0
     }
     const float top = largest(peak), times = top > 0.0f ? 32767.0f / top : 0.0f;
     for (int k = 0; k < width; k += lanes) {

@@ -11,7 +11,8 @@ LANES_FN void unshuffle(const tasks::Unshuffle& t, const Context& at) {
         const std::uint8_t* x = at.at<std::uint8_t>(t.x) + std::ptrdiff_t(y) * 6 * t.width;
         std::uint8_t* out = at.at<std::uint8_t>(t.y) + std::ptrdiff_t(y) * 8 * t.width;
         for (int i = 0; i < t.width / 2; ++i, x += 6, out += 16) {
-            const auto upper = load<std::uint64_t>(x), lower = load<std::uint64_t>(x + 3 * t.width);
+            // six bytes of each row; the two more that are loaded are of the other row
+            const auto upper = load<std::uint64_t>(x), lower = load<std::uint64_t>(x + 3 * t.width - 2) >> 16;
             store(out, (upper & 0xFFFFFFFFFFFFu) | lower << 48);
             store(out + 8, (lower >> 16 & 0xFFFFFFFFu) | zeros);
         }

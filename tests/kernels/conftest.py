@@ -1,0 +1,6 @@
+"""Kernel tests share the programs of tests/rig."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -83,8 +83,8 @@ def join(programs: Sequence[Program]) -> Program:
         shift, model, first = len(counters), len(models), len(nodes)
         nodes += [
             Node(
-                _moved(node.task, lambda ref, moved=moved: Ref(moved[ref.buffer], ref.offset)), node.op, node.model + model,
-                tuple((c + shift, n) for c, n in node.waits), node.signal + shift,
+                _moved(node.task, lambda ref, moved=moved: Ref(moved[ref.buffer], ref.offset)), node.op,
+                node.model + model, tuple((c + shift, n) for c, n in node.waits), node.signal + shift,
             )
             for node in program.nodes
         ]  # fmt: skip

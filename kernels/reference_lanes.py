@@ -49,6 +49,16 @@ def exp2(x: Floats) -> Floats:
     return np.where(x < F(-126), F(0), np.ldexp(p, whole.astype(np.int32))).astype(F)
 
 
+def exp2_rounded(x: Floats) -> Floats:
+    """Nearest integer to 2^x for -126 <= x < 8, by a cubic."""
+    whole = np.rint(x)
+    f = x - whole
+    p = np.full_like(f, 5.517167e-2)
+    for c in (2.4261112e-1, 6.9326099e-1, 9.9992807e-1):
+        p = p * f + F(c)
+    return np.rint(np.ldexp(p, whole.astype(np.int32)))
+
+
 def sigmoid(x: Floats) -> Floats:
     e = exp2(-np.abs(x) * F(1.44269504))
     return np.where(x > 0, F(1), e) / (F(1) + e)

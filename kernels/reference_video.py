@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.kernels.reference_lanes import F, Find, Floats, exp2, to_bytes, total, unpacked
+from reverie.kernels.reference_lanes import F, Find, Floats, exp2_rounded, to_bytes, total, unpacked
 from reverie.kernels.tasks import (
     BLOCK,
     BLOCK_BYTES,
@@ -104,18 +104,20 @@ def attention(t: Attention, find: Find) -> None:
     for h in range(t.heads):
         biased = total((q[:, h].astype(F) - F(128)) * past[h]) * (step * to_log2)
         scores, values = [], []
-        for ref, count, old in (
-            (t.sink, t.tokens, True), (t.old, t.tokens, True), (t.recent, t.tokens, True), (t.now, t.tokens, False),
-            (t.style, t.style_tokens, False),
+        for ref, count in (
+            (t.sink, t.tokens), (t.old, t.tokens), (t.recent, t.tokens), (t.now, t.tokens), (t.style, t.style_tokens)
         ):  # fmt: skip
             k, v = _keys(find(ref, np.uint8, t.heads, -(-count // BLOCK), BLOCK_BYTES)[h])
-            s = ((q[:, h].astype(np.int64) - 128) @ k.T).astype(F) * (step * step * to_log2)
-            s = s + biased[:, None] if old else s
-            s[:, count:] = F(-1e30)
+            s = (q[:, h].astype(np.int64) - 128) @ k.T
+            s[:, count:] = -(1 << 30)
             scores.append(s)
             values.append(v)
-        s = np.concatenate(scores, 1)
-        weights = np.rint(exp2(s - s.max(1, keepdims=True)) * F(255)).astype(np.int64)
+        s = np.concatenate(scores, 1).astype(F) * (step * step * to_log2)
+        old = 3 * -(-t.tokens // BLOCK) * BLOCK
+        before, now = s[:, :old].max(1) + biased, s[:, old:].max(1)
+        lift = F(7.99435344) - np.maximum(before, now)
+        lifts = np.where(np.arange(s.shape[1]) < old, (biased + lift)[:, None], lift[:, None])
+        weights = exp2_rounded(np.maximum(s + lifts, F(-126))).astype(np.int64)
         sums = (weights @ np.concatenate(values)).astype(F)
         scale = F(t.scale) / weights.sum(1).astype(F)
         y[:, h] = to_bytes(sums * scale[:, None] + F(128))

@@ -90,7 +90,8 @@ def _gguf(path: Path) -> Checkpoint:
         raise ValueError(f"{path.name} is of architecture {meta['general.architecture']}, not llama")
     shape = Shape(
         layers=meta["llama.block_count"], width=meta["llama.embedding_length"],
-        heads=meta["llama.attention.head_count"], kv_heads=meta["llama.attention.head_count_kv"], mlp=meta["llama.feed_forward_length"],
+        heads=meta["llama.attention.head_count"], kv_heads=meta["llama.attention.head_count_kv"],
+        mlp=meta["llama.feed_forward_length"],
         vocabulary=file.entries["token_embd.weight"].shape[0], rope_base=meta["llama.rope.freq_base"],
         norm_epsilon=meta["llama.attention.layer_norm_rms_epsilon"],
     )  # fmt: skip

@@ -59,7 +59,8 @@ class Parts:
         last = f"mixers.{self.config.blocks - 1}"
         for name, below, skip, width, out in (
             ("up_eighth", last, "before", sixteenth, eighth),
-            ("up_quarter", "after", "encoder.at_quarter", eighth, quarter), ("up_half", "at_quarter", "half", quarter, half),
+            ("up_quarter", "after", "encoder.at_quarter", eighth, quarter),
+            ("up_half", "at_quarter", "half", quarter, half),
         ):  # fmt: skip
             self._up(name, below, skip, width, out)
         self._res("after", "up_eighth", eighth, filmed=True)

@@ -5,12 +5,14 @@
 #include <utility>
 
 #include "run.h"
+#include "zmm.h"
 
 namespace reverie {
 namespace {
 
 template <int Pixels, int Wide>
-void multiply_tile(const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, std::int32_t* sums) {
+void multiply_tile(
+    const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, std::int32_t* sums, std::ptrdiff_t row) {
     __m512i acc[Pixels][Wide];
 #pragma GCC unroll 2
     for (int j = 0; j < Wide; ++j) {
@@ -47,70 +49,13 @@ void multiply_tile(const Segment* segments, int n, std::ptrdiff_t group, const s
 #pragma GCC unroll 12
     for (int i = 0; i < Pixels; ++i)
 #pragma GCC unroll 2
-        for (int j = 0; j < Wide; ++j) _mm512_storeu_si512(sums + (i * Wide + j) * lanes, acc[i][j]);
+        for (int j = 0; j < Wide; ++j) _mm512_storeu_si512(sums + i * row + j * lanes, acc[i][j]);
 }
 
 template <int Wide, int... Is>
 constexpr auto multipliers(std::integer_sequence<int, Is...>) {
-    return std::array<void (*)(const Segment*, int, std::ptrdiff_t, const std::int32_t*, std::int32_t*), sizeof...(Is)>{
+    return std::array<void (*)(const Segment*, int, std::ptrdiff_t, const std::int32_t*, std::int32_t*, std::ptrdiff_t), sizeof...(Is)>{
         multiply_tile<Is + 1, Wide>...};
-}
-
-// Four vectors of 16 integers to 64 saturated bytes, in order.
-inline __m512i narrow(const __m512i v[4]) {
-    const __m512i low = _mm512_packs_epi32(v[0], v[1]), high = _mm512_packs_epi32(v[2], v[3]);
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high));
-}
-
-inline __m512 widen(const std::uint8_t* bytes) {
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))));
-}
-
-template <int Wide>
-inline void put(const Layer& conv, const Tile& tile, int pixel, __m512i bytes) {
-    std::uint8_t* to = conv.output + tile.offset + pixel * tile.stride;
-    if constexpr (Wide == 2) {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(bytes));
-        if (pixel + 1 < tile.pixels)
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + tile.stride), _mm512_extracti64x4_epi64(bytes, 1));
-    } else {
-        alignas(64) std::uint8_t each[64];
-        _mm512_store_si512(each, bytes);
-        for (int i = 0; i < 4 && pixel + i < tile.pixels; ++i) std::memcpy(to + i * tile.stride, each + i * lanes, lanes);
-    }
-}
-
-// As finish() in finish.h, 64 bytes at a time.
-template <int Wide, bool Active, bool Residual>
-void finish_tile(const Layer& conv, const Tile& tile, const std::int32_t* sums) {
-    __m512 scale[Wide], shift[Wide], skip[Wide];
-    for (int j = 0; j < Wide; ++j) {
-        scale[j] = _mm512_loadu_ps(conv.times + tile.out + j * lanes);
-        shift[j] = _mm512_loadu_ps(conv.plus + tile.out + j * lanes);
-        if constexpr (Residual) skip[j] = _mm512_loadu_ps(conv.skip_times + tile.vector + j * lanes);
-    }
-    const __m512 gate = _mm512_set1_ps(conv.gate), zero = _mm512_set1_ps(float(conv.y_zero));
-    for (int pixel = 0; pixel < tile.pixels; pixel += 4 / Wide) {
-        __m512i v[4];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-            __m512 t = _mm512_cvtepi32_ps(_mm512_loadu_si512(sums + (pixel * Wide + i) * lanes));
-            t = _mm512_add_ps(_mm512_mul_ps(t, scale[i % Wide]), shift[i % Wide]);
-            if constexpr (Residual) {
-                const int from = least(pixel + i / Wide, tile.pixels - 1);
-                const __m512 r = widen(conv.skip + tile.offset + from * tile.stride + i % Wide * lanes);
-                t = _mm512_add_ps(t, _mm512_mul_ps(r, skip[i % Wide]));
-            }
-            if constexpr (Active) {
-                __m512 open = _mm512_add_ps(_mm512_mul_ps(t, gate), _mm512_set1_ps(0.5f));
-                open = _mm512_min_ps(_mm512_max_ps(open, _mm512_setzero_ps()), _mm512_set1_ps(1.0f));
-                t = _mm512_mul_ps(t, open);
-            }
-            v[i] = _mm512_cvtps_epi32(_mm512_add_ps(t, zero));
-        }
-        put<Wide>(conv, tile, pixel, narrow(v));
-    }
 }
 
 struct Unit {
@@ -118,21 +63,18 @@ struct Unit {
 
     template <int Wide>
     static void multiply(
-        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums) {
+        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
+        std::ptrdiff_t row = Wide * lanes) {
         static constexpr auto by = multipliers<Wide>(std::make_integer_sequence<int, pixels>{});
-        by[count - 1](segments, n, group, bias, sums);
+        by[count - 1](segments, n, group, bias, sums, row);
     }
 
     template <int Wide>
     static void run(const Layer& conv, const Tile& tile) {
-        static constexpr void (*finish_by[2][2])(const Layer&, const Tile&, const std::int32_t*) = {
-            {finish_tile<Wide, false, false>, finish_tile<Wide, false, true>},
-            {finish_tile<Wide, true, false>, finish_tile<Wide, true, true>},
-        };
         alignas(64) std::int32_t sums[(pixels + 3) * Wide * lanes];
         multiply<Wide>(tile.segments, tile.n_segments, std::ptrdiff_t(conv.depth()) * lanes, conv.offset + tile.out,
                        tile.pixels, sums);
-        finish_by[conv.activation == hard_swish][conv.skip != nullptr](conv, tile, sums);
+        finish_zmm<Wide>(conv, tile, sums);
     }
 };
 

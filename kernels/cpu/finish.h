@@ -20,7 +20,7 @@ LANES_FN void finish(const Layer& conv, const Tile& tile, int outs, const std::i
             Floats t = to_floats(load<Ints>(sums + i * outs + o)) * load<Floats>(conv.times + tile.out + o) +
                        load<Floats>(conv.plus + tile.out + o);
             if (conv.skip)
-                t = t + to_floats(load<Bytes>(conv.skip + at + o)) * load<Floats>(conv.skip_times + tile.vector + o);
+                t = t + bytes_at(conv.skip + at + o) * load<Floats>(conv.skip_times + tile.vector + o);
             store(conv.output + at + o, to_bytes(activate(t, conv.activation, conv.gate) + float(conv.y_zero)));
         }
     }

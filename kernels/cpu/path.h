@@ -42,6 +42,6 @@ struct Path {
     Peak peak;
 };
 
-extern const Path avx512_path, avxvnni_path, avx2_path, portable_path;
+extern const Path amx_path, avx512_path, avxvnni_path, avx2_path, portable_path;
 
 }  // namespace reverie

@@ -19,42 +19,42 @@ LANES_FN void unshuffle(const tasks::Unshuffle& t, const Context& at) {
     }
 }
 
-// Sixteen pixels of a row, one plane after the other, and back.
-LANES_FN void split(const std::uint8_t* x, Floats plane[3]) {
-    std::uint8_t bytes[3][lanes];
-    for (int i = 0; i < lanes; ++i)
-        for (int c = 0; c < 3; ++c) bytes[c][i] = x[3 * i + c];
-    for (int c = 0; c < 3; ++c) plane[c] = to_floats(load<Bytes>(bytes[c]));
-}
+// Three values a pixel, side by side: out[i] takes from its neighbours i - 2 .. i + 2 what its colour's row of the matrix
+// says, nothing where they belong to another pixel.  The colours come round every three vectors.
+struct Mix {
+    Floats offset[3], share[3][5];
 
-// Pixels of one row of the residual, (x / 2, 16): the sub-row's three channels at x and x + 1 lie three apart.
-LANES_FN void split_residual(const std::uint8_t* r, int row, Floats plane[3]) {
-    std::uint8_t bytes[3][lanes];
-    for (int i = 0; i < lanes; ++i)
-        for (int c = 0; c < 3; ++c) bytes[c][i] = r[i / 2 * 16 + row * 6 + i % 2 * 3 + c];
-    for (int c = 0; c < 3; ++c) plane[c] = to_floats(load<Bytes>(bytes[c]));
-}
+    explicit Mix(const float* matrix) {
+        for (int phase = 0; phase < 3; ++phase)
+            for (int i = 0; i < lanes; ++i) {
+                const int colour = (phase * lanes + i) % 3;
+                offset[phase][i] = matrix[4 * colour + 3];
+                for (int d = 0; d < 5; ++d) {
+                    const int from = colour + d - 2;
+                    share[phase][d][i] = from >= 0 && from < 3 ? matrix[4 * colour + from] : 0.0f;
+                }
+            }
+    }
+};
 
 LANES_FN void picture(const tasks::Picture& t, const Context& at) {
-    const float *m = at.at<float>(t.colour), strength = *at.at<float>(t.strength);
+    const float strength = *at.at<float>(t.strength);
+    const Mix mix(at.at<float>(t.colour));
+    std::uint8_t *source = at.scratch + 64, *add = source + 3 * t.width + 128, *out = add + 3 * t.width + 128;
     for (int y = 2 * t.begin; y < 2 * t.end; ++y) {
-        const std::uint8_t* source = at.at<std::uint8_t>(t.source) + std::ptrdiff_t(y) * 3 * t.width;
-        const std::uint8_t* residual = at.at<std::uint8_t>(t.residual) + std::ptrdiff_t(y / 2) * 8 * t.width;
-        std::uint8_t* out = at.at<std::uint8_t>(t.y) + std::ptrdiff_t(y) * 3 * t.width;
-        for (int x = 0; x < t.width; x += lanes) {
-            Floats from[3], add[3];
-            std::uint8_t bytes[3][lanes];
-            split(source + 3 * x, from);
-            split_residual(residual + 8 * x, y % 2, add);
-            for (int c = 0; c < 3; ++c) {
-                Floats v = all(m[4 * c + 3]) + (add[c] - float(t.zero)) * t.step;
-                for (int k = 0; k < 3; ++k) v = v + (from[k] * (1.0f / 127.5f) - 1.0f) * m[4 * c + k];
-                v = smaller(larger(v, all(-1.0f)), all(1.0f)) * 127.5f + 127.5f;
-                store(bytes[c], to_bytes(from[c] + (v - from[c]) * strength));
-            }
-            for (int i = 0; i < lanes; ++i)
-                for (int c = 0; c < 3; ++c) out[3 * (x + i) + c] = bytes[c][i];
+        const std::size_t row = std::size_t(y) * 3 * t.width;
+        std::memcpy(source, at.at<std::uint8_t>(t.source) + row, 3 * t.width);
+        const std::uint8_t* residual = at.at<std::uint8_t>(t.residual) + std::ptrdiff_t(y / 2) * 8 * t.width + y % 2 * 6;
+        for (int x = 0; x < t.width / 2; ++x) std::memcpy(add + 6 * x, residual + 16 * x, 8);
+        for (int i = 0, phase = 0; i < 3 * t.width; i += lanes, phase = phase == 2 ? 0 : phase + 1) {
+            Floats v = mix.offset[phase] + (bytes_at(add + i) - float(t.zero)) * t.step;
+            for (int d = 0; d < 5; ++d)
+                v = v + (bytes_at(source + i + d - 2) * (1.0f / 127.5f) - 1.0f) * mix.share[phase][d];
+            v = smaller(larger(v, all(-1.0f)), all(1.0f)) * 127.5f + 127.5f;
+            const Floats from = bytes_at(source + i);
+            store(out + i, to_bytes(from + (v - from) * strength));
         }
+        std::memcpy(at.at<std::uint8_t>(t.y) + row, out, 3 * t.width);
     }
 }
 

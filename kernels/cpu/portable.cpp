@@ -9,10 +9,11 @@ struct Unit {
 
     template <int Wide>
     static void multiply(
-        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums) {
+        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
+        std::ptrdiff_t row = Wide * lanes) {
         constexpr int outs = Wide * lanes;
         for (int i = 0; i < count; ++i)
-            for (int o = 0; o < outs; ++o) sums[i * outs + o] = bias ? bias[o] : 0;
+            for (int o = 0; o < outs; ++o) sums[i * row + o] = bias ? bias[o] : 0;
         for (int s = 0; s < n; ++s)
             for (int k = 0; k < segments[s].length; k += 4)
                 for (int i = 0; i < count; ++i) {
@@ -20,7 +21,7 @@ struct Unit {
                     for (int j = 0; j < Wide; ++j)
                         for (int o = 0; o < lanes; ++o) {
                             const std::int8_t* b = segments[s].weight + j * group + k * lanes + 4 * o;
-                            sums[i * outs + j * lanes + o] += a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3];
+                            sums[i * row + j * lanes + o] += a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3];
                         }
                 }
     }

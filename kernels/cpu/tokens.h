@@ -14,12 +14,12 @@ LANES_FN void modulate(const tasks::Modulate& t, const Context& at) {
         std::uint8_t* y = at.at<std::uint8_t>(t.y) + std::ptrdiff_t(s) * t.width;
         Floats squares = all(0.0f);
         for (int c = 0; c < t.width; c += lanes) {
-            const Floats v = to_floats(load<Bytes>(x + c)) - float(t.x_zero);
+            const Floats v = bytes_at(x + c) - float(t.x_zero);
             squares = squares + v * v;
         }
         const float inverse = 1.0f / __builtin_sqrtf(total(squares) / float(t.width) + tiny);
         for (int c = 0; c < t.width; c += lanes) {
-            const Floats v = (to_floats(load<Bytes>(x + c)) - float(t.x_zero)) * inverse;
+            const Floats v = (bytes_at(x + c) - float(t.x_zero)) * inverse;
             store(y + c, to_bytes(v * load<Floats>(gain + c) + load<Floats>(shift + c) + float(t.y_zero)));
         }
     }
@@ -28,7 +28,7 @@ LANES_FN void modulate(const tasks::Modulate& t, const Context& at) {
 // A head of unit RMS, turned, in steps of 8 / 127: 64 integers within +-127.
 LANES_FN void turned(const std::uint8_t* x, const float* rope, Ints out[4]) {
     Floats v[4], squares = all(0.0f);
-    for (int i = 0; i < 4; ++i) v[i] = to_floats(load<Bytes>(x + i * lanes)) - 128.0f;
+    for (int i = 0; i < 4; ++i) v[i] = bytes_at(x + i * lanes) - 128.0f;
     for (int i = 0; i < 4; ++i) squares = squares + v[i] * v[i];
     const float unit = (127.0f / 8.0f) / __builtin_sqrtf(total(squares) / float(tasks::head) + tiny);
     for (int i = 0; i < 4; ++i) v[i] = v[i] * unit;
@@ -59,7 +59,7 @@ LANES_FN void put_values(std::uint8_t* block, int j, const std::uint8_t* rows, s
     for (int i = 0; i < 4; ++i) {
         Ints four = Ints{};
         for (int k = 0; k < count; ++k) {
-            const Ints v = __builtin_convertvector(load<Bytes>(rows + k * stride + i * lanes), Ints) ^ 128;
+            const Ints v = widen(rows + k * stride + i * lanes) ^ 128;
             four = four | v << (8 * k);
         }
         store(block + tasks::block * tasks::head + i * 1024 + j / 4 * 64, four);

@@ -13,14 +13,15 @@ struct Ymm {
 
     template <int Wide>
     static void multiply(
-        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums) {
+        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
+        std::ptrdiff_t row = Wide * lanes) {
         for (int j = 0; j < Wide; ++j) {
             const std::int32_t* start = bias ? bias + j * lanes : nullptr;
             switch (count) {
-                case 1: tile<1, Wide>(segments, n, j * group, start, sums + j * lanes); break;
-                case 2: tile<2, Wide>(segments, n, j * group, start, sums + j * lanes); break;
-                case 3: tile<3, Wide>(segments, n, j * group, start, sums + j * lanes); break;
-                default: tile<4, Wide>(segments, n, j * group, start, sums + j * lanes);
+                case 1: tile<1>(segments, n, j * group, start, sums + j * lanes, row); break;
+                case 2: tile<2>(segments, n, j * group, start, sums + j * lanes, row); break;
+                case 3: tile<3>(segments, n, j * group, start, sums + j * lanes, row); break;
+                default: tile<4>(segments, n, j * group, start, sums + j * lanes, row);
             }
         }
     }
@@ -34,9 +35,10 @@ struct Ymm {
     }
 
 private:
-    template <int Pixels, int Wide>
+    template <int Pixels>
     static void tile(
-        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, std::int32_t* sums) {
+        const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, std::int32_t* sums,
+        std::ptrdiff_t row) {
         __m256i acc[Pixels][2];
         for (int h = 0; h < 2; ++h) {
             const __m256i start = bias ? load<__m256i>(bias + 8 * h) : _mm256_setzero_si256();
@@ -56,7 +58,7 @@ private:
             }
         }
         for (int i = 0; i < Pixels; ++i)
-            for (int h = 0; h < 2; ++h) store(sums + i * Wide * lanes + 8 * h, acc[i][h]);
+            for (int h = 0; h < 2; ++h) store(sums + i * row + 8 * h, acc[i][h]);
     }
 };
 

@@ -85,7 +85,10 @@ double launch(
         nb::gil_scoped_release released;
         return pool.launch(all, Order(order), timeout_s, traced);
     } catch (const std::runtime_error&) {
-        if (pool.broken()) nb::find(pool).inc_ref();  // a worker may come back to it: it must outlive everything
+        if (pool.broken()) {  // a worker may come back to it: it must outlive everything
+            nb::find(pool).inc_ref();
+            nb::set_leak_warnings(false);
+        }
         throw;
     }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ class Draft:
             cuts = cuts[1:]  # only a part is written again
         self.filled.add(y)
         make = (self._modulate, self._unshuffle, self._project)[kind]
-        self.b.op(f"{number}", [make(x, y, begin, end) for begin, end in zip(cuts, cuts[1:], strict=False)])
+        self.b.op(f"{number}", [make(x, y, begin, end) for begin, end in pairwise(cuts)])
 
     def _modulate(self, x: Ref, y: Ref, begin: int, end: int) -> Task:
         return Modulate(x=x, gain=self.gain, shift=self.gain + 4 * WIDTH, y=y, width=WIDTH, x_zero=120, y_zero=128,

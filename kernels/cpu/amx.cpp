@@ -21,6 +21,9 @@ struct alignas(64) Shape {
     std::uint8_t rows[16] = {};
 };
 
+// The compiler does not know that tile loads read memory.
+inline void settle() { __asm__ volatile("" ::: "memory"); }
+
 // Registers 0-3 accumulate, 4-5 hold pixels, 6-7 weights; `low` rows of pixels in 0, 1, 4 and `high` in 2, 3, 5.
 void configure(int low, int high) {
     static thread_local int now = -1;
@@ -29,12 +32,10 @@ void configure(int low, int high) {
     for (int r = 0; r < 8; ++r) shape.bytes[r] = 64, shape.rows[r] = side;
     shape.rows[0] = shape.rows[1] = shape.rows[4] = std::uint8_t(low);
     shape.rows[2] = shape.rows[3] = shape.rows[5] = std::uint8_t(high ? high : 1);
+    settle();
     _tile_loadconfig(&shape);
     now = low * 32 + high;
 }
-
-// The compiler does not know that tile loads read memory.
-inline void settle() { __asm__ volatile("" ::: "memory"); }
 
 struct Unit {
     static constexpr int pixels = 2 * side;
@@ -47,7 +48,7 @@ struct Unit {
     }
 
     template <int Wide, bool Tall>
-    static void multiply_tiles(const Segment* segments, int n, std::ptrdiff_t group) {
+    static void multiply_tiles(const Segment* segments, int n, std::ptrdiff_t group, Fetch* fetch) {
         alignas(64) std::int8_t padded[Wide][1024];
         for (int s = 0; s < n; ++s) {
             const Segment& at = segments[s];
@@ -62,6 +63,7 @@ struct Unit {
                     _tile_loadd(7, w[1], 64);
                     _tile_dpbusd(1, 4, 7);
                 }
+                if (fetch) fetch->step(4);
                 if constexpr (Tall) {
                     _tile_loadd(5, at.start + k + side * at.stride, at.stride);
                     _tile_dpbusd(2, 5, 6);
@@ -75,7 +77,7 @@ struct Unit {
     template <int Wide>
     static void multiply(
         const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
-        std::ptrdiff_t row = Wide * lanes) {
+        std::ptrdiff_t row = Wide * lanes, Fetch* fetch = nullptr) {
         static const std::int32_t none[2 * lanes] = {};
         const std::int32_t* start = bias ? bias : none;
         const int low = least(count, side), high = count - low;
@@ -86,11 +88,11 @@ struct Unit {
         if (high) {
             _tile_loadd(2, start, 0);
             if constexpr (Wide == 2) _tile_loadd(3, start + lanes, 0);
-            multiply_tiles<Wide, true>(segments, n, group);
+            multiply_tiles<Wide, true>(segments, n, group, fetch);
             _tile_stored(2, sums + side * row, row * 4);
             if constexpr (Wide == 2) _tile_stored(3, sums + side * row + lanes, row * 4);
         } else {
-            multiply_tiles<Wide, false>(segments, n, group);
+            multiply_tiles<Wide, false>(segments, n, group, fetch);
         }
         _tile_stored(0, sums, row * 4);
         if constexpr (Wide == 2) _tile_stored(1, sums + lanes, row * 4);
@@ -100,7 +102,7 @@ struct Unit {
     static void run(const Layer& conv, const Tile& tile) {
         alignas(64) std::int32_t sums[(pixels + 3) * Wide * lanes];
         multiply<Wide>(tile.segments, tile.n_segments, std::ptrdiff_t(conv.depth()) * lanes, conv.offset + tile.out,
-                       tile.pixels, sums);
+                       tile.pixels, sums, Wide * lanes, conv.fetch);
         finish_zmm<Wide>(conv, tile, sums);
     }
 };

@@ -12,7 +12,8 @@ namespace {
 
 template <int Pixels, int Wide>
 void multiply_tile(
-    const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, std::int32_t* sums, std::ptrdiff_t row) {
+    const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, std::int32_t* sums, std::ptrdiff_t row,
+    Fetch* fetch) {
     __m512i acc[Pixels][Wide];
 #pragma GCC unroll 2
     for (int j = 0; j < Wide; ++j) {
@@ -42,6 +43,7 @@ void multiply_tile(
                 }
             }
             w += 16 * lanes;
+            if (fetch) fetch->step(2);
 #pragma GCC unroll 4
             for (int q = 0; q < (Pixels + 2) / 3; ++q) third[q] += 16;
         }
@@ -54,7 +56,7 @@ void multiply_tile(
 
 template <int Wide, int... Is>
 constexpr auto multipliers(std::integer_sequence<int, Is...>) {
-    return std::array<void (*)(const Segment*, int, std::ptrdiff_t, const std::int32_t*, std::int32_t*, std::ptrdiff_t), sizeof...(Is)>{
+    return std::array<void (*)(const Segment*, int, std::ptrdiff_t, const std::int32_t*, std::int32_t*, std::ptrdiff_t, Fetch*), sizeof...(Is)>{
         multiply_tile<Is + 1, Wide>...};
 }
 
@@ -64,16 +66,16 @@ struct Unit {
     template <int Wide>
     static void multiply(
         const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
-        std::ptrdiff_t row = Wide * lanes) {
+        std::ptrdiff_t row = Wide * lanes, Fetch* fetch = nullptr) {
         static constexpr auto by = multipliers<Wide>(std::make_integer_sequence<int, pixels>{});
-        by[count - 1](segments, n, group, bias, sums, row);
+        by[count - 1](segments, n, group, bias, sums, row, fetch);
     }
 
     template <int Wide>
     static void run(const Layer& conv, const Tile& tile) {
         alignas(64) std::int32_t sums[(pixels + 3) * Wide * lanes];
         multiply<Wide>(tile.segments, tile.n_segments, std::ptrdiff_t(conv.depth()) * lanes, conv.offset + tile.out,
-                       tile.pixels, sums);
+                       tile.pixels, sums, Wide * lanes, conv.fetch);
         finish_zmm<Wide>(conv, tile, sums);
     }
 };

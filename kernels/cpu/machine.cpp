@@ -10,6 +10,7 @@
 namespace reverie {
 namespace {
 
+constexpr std::ptrdiff_t fetch_bytes = 1 << 20;  // ahead of use: half of a second-level cache
 constexpr int spins = 4000;  // about 20 us, then the processor is given away
 
 std::int64_t now_ns() {
@@ -40,7 +41,7 @@ void pin_to(int worker) {
 
 std::vector<const Path*> all_paths() {
 #if defined(__x86_64__)
-    return {&avx512_path, &avxvnni_path, &avx2_path, &portable_path};
+    return {&amx_path, &avx512_path, &avxvnni_path, &avx2_path, &portable_path};
 #else
     return {&portable_path};
 #endif
@@ -57,6 +58,7 @@ void Instance::reset() {
 }
 
 Pool::Pool(const Path& path, int workers, bool pin) : path_(path), traces_(workers) {
+    for (int i = 0; i < workers; ++i) fetches_.push_back(std::make_unique<Fetch>());
     for (int i = 0; i < workers; ++i)
         scratch_.push_back(static_cast<std::uint8_t*>(::operator new[](scratch_bytes, std::align_val_t(64))));
     for (int i = 0; i < workers; ++i)
@@ -120,7 +122,7 @@ double Pool::launch(const std::vector<Job>& jobs, Order order, double timeout_s,
 }
 
 void Pool::work(int worker) {
-    const Context context{nullptr, scratch_[worker]};
+    const Context context{nullptr, scratch_[worker], nullptr};
     for (std::uint32_t seen = 0;; ++seen) {
         for (int i = 0; i < spins && launches_.load(std::memory_order_acquire) == seen; ++i) pause();
         {
@@ -188,24 +190,32 @@ bool Pool::take(Queue& queue, int worker, const Context& context) {
     const int number = (*queue.nodes)[head];
     if (!ready(*queue.job->instance, queue.job->instance->program->nodes[number])) return false;
     if (!queue.head.compare_exchange_strong(head, head + 1, std::memory_order_relaxed)) return false;
-    look_ahead(worker, queue, context);
+    look_ahead(worker, queue);
     execute(*queue.job, queue.index, worker, number, context);
     return true;
 }
 
-// What the worker's next task of another job will stream is fetched while this one computes.
-void Pool::look_ahead(int worker, const Queue& but, const Context& context) const {
+// What the worker's next tasks of another job will stream is fetched while this one computes.
+void Pool::look_ahead(int worker, const Queue& but) {
     const int workers = int(threads_.size()), jobs = int(n_queues_) / workers;
-    context.next = context.next_end = nullptr;
+    Fetch& fetch = *fetches_[worker];
+    fetch = {};
+    std::ptrdiff_t ahead = 0;
     for (int j = 0; j < jobs; ++j) {
-        const Queue& queue = queues_[j * workers + worker];
-        const int head = queue.head.load(std::memory_order_relaxed);
-        if (queue.index == but.index || head >= int(queue.nodes->size())) continue;
+        Queue& queue = queues_[j * workers + worker];
+        if (queue.index == but.index) continue;
         const Instance& instance = *queue.job->instance;
-        const Node& node = instance.program->nodes[(*queue.nodes)[head]];
-        if (node.stream_buffer < 0) continue;
-        context.next = instance.table[node.stream_buffer] + std::uint32_t(node.stream_offset);
-        context.next_end = context.next + node.stream_bytes;
+        const int head = queue.head.load(std::memory_order_relaxed), size = int(queue.nodes->size());
+        for (int n = head; n < size && fetch.count < Fetch::most && ahead < fetch_bytes; ++n) {
+            const Node& node = instance.program->nodes[(*queue.nodes)[n]];
+            if (node.stream_buffer < 0) continue;
+            ahead += node.stream_bytes;
+            if (n < queue.fetched) continue;
+            fetch.starts[fetch.count] = instance.table[node.stream_buffer] + std::uint32_t(node.stream_offset);
+            fetch.ends[fetch.count] = fetch.starts[fetch.count] + node.stream_bytes;
+            ++fetch.count;
+            queue.fetched = n + 1;
+        }
     }
 }
 
@@ -215,6 +225,7 @@ void Pool::execute(const Job& job, int index, int worker, int number, const Cont
     const std::int64_t began = traced_ ? now_ns() : 0;
     Context own = context;
     own.table = instance.table.data();
+    own.fetch = fetches_[worker].get();
     if (!path_.run(node.opcode, instance.program->records.data() + std::size_t(number) * tasks::record_bytes, own)) {
         unknown_ = int(node.opcode);
         abort_ = true;

@@ -83,13 +83,14 @@ private:
         int index;  // of the job
         const std::vector<std::int32_t>* nodes;
         std::atomic<int> head{0};
+        int fetched = 0;  // nodes whose weights were asked for; of the queue's own worker
     };
 
     void work(int worker);
     void drain(int worker, const Context& context);
     bool take(Queue& queue, int worker, const Context& context);
     bool ready(const Instance& instance, const Node& node) const;
-    void look_ahead(int worker, const Queue& but, const Context& context) const;
+    void look_ahead(int worker, const Queue& but);
     void execute(const Job& job, int index, int worker, int number, const Context& context);
     void step_through(int worker, const Context& context);
     void meet();
@@ -97,6 +98,7 @@ private:
     const Path& path_;
     std::vector<std::thread> threads_;
     std::vector<std::uint8_t*> scratch_;
+    std::vector<std::unique_ptr<Fetch>> fetches_;
     std::vector<std::vector<Event>> traces_;
     std::vector<Event> events_;
     std::vector<Job> jobs_;

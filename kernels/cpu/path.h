@@ -10,16 +10,29 @@
 
 namespace reverie {
 
+// What a worker's next tasks will stream from memory, fetched while the present one computes.
+struct Fetch {
+    static constexpr int most = 12;  // ranges
+
+    const std::uint8_t *next = nullptr, *end = nullptr;
+    const std::uint8_t *starts[most], *ends[most];
+    int count = 0, taken = 0;
+
+    // Asks for `lines` cache lines, into the second level.
+    void step(int lines) {
+        if (next >= end) {
+            if (taken >= count) return;
+            next = starts[taken], end = ends[taken], ++taken;
+        }
+        for (int i = 0; i < lines; ++i, next += 64) __builtin_prefetch(next, 0, 2);
+    }
+};
+
 // Where a task finds its buffers, and memory that only its worker uses.
 struct Context {
     std::uint8_t* const* table;
     std::uint8_t* scratch;
-    mutable const std::uint8_t *next = nullptr, *next_end = nullptr;  // weights to fetch meanwhile
-
-    // Brings a little of what the worker's next task will stream closer, while this one computes.
-    void fetch_ahead() const {
-        for (int i = 0; i < 6 && next < next_end; ++i, next += 64) __builtin_prefetch(next, 0, 2);
-    }
+    Fetch* fetch;
 
     template <class T>
     T* at(tasks::Ref ref) const {

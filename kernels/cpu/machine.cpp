@@ -42,6 +42,8 @@ void pin_to(int worker) {
 std::vector<const Path*> all_paths() {
 #if defined(__x86_64__)
     return {&amx_path, &avx512_path, &avxvnni_path, &avx2_path, &portable_path};
+#elif defined(__aarch64__)
+    return {&i8mm_path, &neon_path, &portable_path};
 #else
     return {&portable_path};
 #endif

@@ -55,6 +55,6 @@ struct Path {
     Peak peak;
 };
 
-extern const Path amx_path, avx512_path, avxvnni_path, avx2_path, portable_path;
+extern const Path amx_path, avx512_path, avxvnni_path, avx2_path, i8mm_path, neon_path, portable_path;
 
 }  // namespace reverie

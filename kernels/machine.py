@@ -44,7 +44,9 @@ class Flat(NamedTuple):
 
 def flat(program: Program) -> Flat:
     """Operators are numbered in the order of their tasks, whatever their names are."""
-    nodes, waits, op = [], [], -1
+    nodes: list[tuple[int, ...]] = []
+    waits: list[tuple[int, int]] = []
+    op = -1
     last: tuple[int, str] | None = None
     for node in program.nodes:
         op, last = op + ((node.model, node.op) != last), (node.model, node.op)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rig.programs import changed, dice, draft, dropped, kinds, left, lowered, needs, swapped, waits
 
-from reverie.kernels.program import Buffer, Program, Role, join
-from reverie.kernels.tasks import Ref, Task
+from reverie.kernels.program import Buffer, Builder, Program, Role, join
+from reverie.kernels.tasks import Modulate, Ref, Task
 from reverie.kernels.validate import Invalid, validate
 
 DRAFTS = 25
@@ -110,6 +110,30 @@ def test_reading_what_another_model_writes_is_refused(programs: list[Program]) -
     assert any(at.buffer == theirs for n in program.nodes if n.model for at in (*n.task.reads(), *n.task.writes()))
     with pytest.raises(Invalid, match="shared by two models"):
         validate(changed(program, number, task=task))
+
+
+def slot(writes: Role, reads: Role) -> Program:
+    """A model that writes one half of a slot, and one that reads a half; the same half where the roles are the same."""
+
+    def model(name: str, x: str, x_role: Role, y: str, y_role: Role) -> Program:
+        b = Builder(name)
+        vector = b.buffer(f"{name}.vector", 256, Role.CONSTANT)
+        task = Modulate(x=b.buffer(x, 256, x_role), gain=vector, shift=vector, y=b.buffer(y, 256, y_role), width=64,
+                        x_zero=0, y_zero=0, begin=0, end=4)  # fmt: skip
+        b.op("op", [task])
+        return b.finish(2)
+
+    first = model("language", "text", Role.INPUT, f"slot.{writes.value}", writes)
+    return join([first, model("video", f"slot.{reads.value}", reads, "shown", Role.OUTPUT)])
+
+
+def test_models_meet_in_slots_only() -> None:
+    """One writes the back while the other reads the front: no other edge between models is there."""
+    validate(slot(Role.BACK, Role.FRONT))
+    with pytest.raises(Invalid, match=r"slot\.back is shared by two models"):
+        validate(slot(Role.BACK, Role.BACK))
+    with pytest.raises(Invalid, match=r"writes slot\.front, which is front"):
+        validate(slot(Role.FRONT, Role.FRONT))
 
 
 def test_what_nobody_wrote_is_not_read(programs: list[Program]) -> None:

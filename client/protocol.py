@@ -114,6 +114,7 @@ class GenerationStarted:
 class GenerationTick:
     type: ClassVar[str] = "generation_tick"
     seconds: int
+    work_saved: float = 0.0  # share of the model's work not done because nothing changed, so far
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,11 @@ class Instance:
         index = self.loaded.program.find(name)
         self.arrays[index] = _fitting(self.loaded.program.buffers[index], array)
 
+    def make_only(self, cells: NDArray[np.uint8] | None) -> None:
+        """Make only some cells of the picture, (Y / 16, X / 16) of 0 and 1; what the others had is kept.  None: all."""
+        self._cells = cells  # the native side has only its address
+        self.native.mask(0 if cells is None else cells.ctypes.data, 1 if cells is None else cells.shape[1])
+
     def place(self) -> None:
         self.native.place([array.ctypes.data for array in self.arrays])
 

@@ -120,8 +120,9 @@ class Builder:
         """An operator: tasks that may run in any order among themselves."""
         self.ops.append((name, list(tasks)))
 
-    def finish(self, workers: int) -> Program:
-        place, buffers = self._arena()
+    def finish(self, workers: int, reuse: bool = True) -> Program:
+        """Args: reuse: whether temporaries share memory; if not, they keep what the epoch before left."""
+        place, buffers = self._arena(reuse)
         ops = [(name, [_moved(t, place) for t in tasks]) for name, tasks in self.ops]
         tasks = [(name, task) for name, each in ops for task in each]
         needs = dependencies([task for _, task in tasks])
@@ -130,14 +131,15 @@ class Builder:
         queues = _queues([len(each) for _, each in ops], workers)
         return Program(tuple(buffers), tuple(nodes), (0,) * count, (self.model,), (queues,))
 
-    def _arena(self):  # type: ignore[no-untyped-def]
+    def _arena(self, reuse: bool):  # type: ignore[no-untyped-def]
         """Where each temporary lies in one arena, and the buffers that are left."""
         life: dict[int, tuple[int, int]] = {}
         for number, (_, tasks) in enumerate(self.ops):
             for at in (s for task in tasks for s in (*task.reads(), *task.writes())):
                 life[at.buffer] = (life.get(at.buffer, (number, 0))[0], number)
         short = [i for i, b in enumerate(self.buffers) if b.role is Role.TEMPORARY and i in life]
-        offsets = pack({i: (*life[i], self.buffers[i].bytes + ALIGN) for i in short})
+        ever = (0, len(self.ops))
+        offsets = pack({i: (*(life[i] if reuse else ever), self.buffers[i].bytes + ALIGN) for i in short})
         size = max((offsets[i] + self.buffers[i].bytes + ALIGN for i in short), default=ALIGN)
         kept = [i for i, b in enumerate(self.buffers) if b.role is not Role.TEMPORARY]
         index = {old: new for new, old in enumerate(kept)}

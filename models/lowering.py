@@ -121,7 +121,7 @@ class Lowering:
         ])  # fmt: skip
         self.b.resize(self.vector, self.vector_bytes)
         vectors = np.concatenate([np.pad(v, (0, -v.size % 16)) for v in self.vectors]).view(np.uint8)
-        return self.b.finish(self.workers), vectors
+        return self.b.finish(self.workers, reuse=False), vectors  # what did not change is not made again
 
     def at(self, scale: int, channels: int) -> tuple[int, int, int]:
         return self.size[0] // scale, self.size[1] // scale, channels

@@ -17,6 +17,7 @@ from safetensors.numpy import save as save_arrays
 from reverie.kernels.machine import Instance, Loaded, memory
 from reverie.kernels.program import join
 from reverie.models import checkpoint, weights
+from reverie.models.changes import Changes
 from reverie.models.config import NANO
 from reverie.models.device import Device
 from reverie.models.llm_kernel import KernelLLM
@@ -30,12 +31,15 @@ STYLES_KEPT, SIZES_KEPT = 64, 8
 Bytes = NDArray[np.uint8]
 
 
-def load(llm: str | None = None, path: Path = weights.SHIPPED, workers: int = 2, cpu: str = "") -> Nano:
+def load(
+    llm: str | None = None, path: Path = weights.SHIPPED, workers: int = 2, cpu: str = "", skip: float = 0.0
+) -> Nano:
     """The shipped weights with SmolLM2 beside them.
 
     Args:
         llm: where SmolLM2 comes from: None is the package; else a .gguf file, a folder, or a hub id.
         cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
+        skip: cells of the picture that differ less than this (levels of 255) are not made again; 0 is exact.
     Raises: FileNotFoundError if weights are missing; ValueError if they are damaged or the path cannot run here.
     """
     weights.describe(path)  # a clear error if there is nothing
@@ -46,7 +50,7 @@ def load(llm: str | None = None, path: Path = weights.SHIPPED, workers: int = 2,
         raise ValueError(
             f"nano reads an LLM of width {NANO.llm_width} (SmolLM2-135M); {llm} has {language.shape.width}"
         )
-    return Nano(Parts(NANO, checkpoint.floats(path), ranges), language, device)
+    return Nano(Parts(NANO, checkpoint.floats(path), ranges), language, device, skip)
 
 
 class Nano:
@@ -54,8 +58,8 @@ class Nano:
 
     name = "nano"
 
-    def __init__(self, parts: Parts, language: KernelLLM, device: Device) -> None:
-        self.parts, self.device, self._llm = parts, device, language
+    def __init__(self, parts: Parts, language: KernelLLM, device: Device, skip: float) -> None:
+        self.parts, self.device, self.skip, self._llm = parts, device, skip, language
         self._styles: OrderedDict[str, Bytes] = OrderedDict()
         self._programs: OrderedDict[tuple[int, int], tuple[Loaded, Bytes]] = OrderedDict()
         self._lock = threading.Lock()
@@ -109,6 +113,8 @@ class NanoStream:
     def __init__(self, model: Nano) -> None:
         self._model = model
         self._started = False
+        self._changes: Changes | None = None
+        self._cells = self._skipped = 0
         self._instance: Instance | None = None
 
     def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
@@ -134,6 +140,17 @@ class NanoStream:
     def _step(self, frame: Frames) -> Frames:
         instance = self._instance
         assert instance is not None
+        if self._changes is None:
+            self._changes = Changes(frame, self._model.skip)
+            cells = None
+        else:
+            made = self._changes(frame)
+            self._cells += made.size
+            self._skipped += made.size - int(made.sum())
+            if not made.any():
+                return instance["shown"][: frame.size].reshape(frame.shape).copy()
+            cells = None if made.all() else made
+        instance.make_only(cells)
         instance["frame"][: frame.size] = frame.reshape(-1)
         self._recall(instance)
         self._model.device.frame([instance])
@@ -158,7 +175,12 @@ class NanoStream:
         instance["noise"][: raw.size] = raw
         instance["strength"][:4] = np.array([self._strength], np.float32).view(np.uint8)
         self._slots = [[instance[f"{name}.{i}"] for name in MEMORY] for i in range(model.parts.config.blocks)]
-        self._size, self._frame = (height, width), 0
+        self._size, self._frame, self._changes = (height, width), 0, None
+
+    @property
+    def work_saved(self) -> float:
+        """Share of the work that was not done because nothing changed, 0 to 1."""
+        return self._skipped / self._cells if self._cells else 0.0
 
     def save(self) -> bytes:
         if not self._started:

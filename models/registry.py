@@ -12,12 +12,13 @@ NAMES = ("nano", "toy")
 DEVICES = ("cpu", "torch")  # our kernels; PyTorch, for comparison
 
 
-def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: str = "") -> Model:
+def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: str = "", skip: float = 0.0) -> Model:
     """Load a model.
 
     Args:
         llm: where its LLM comes from (see reverie.models.checkpoint.read); None is the installed package.
         cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
+        skip: what differs less than this from the frame before (levels of 255) is not made again; 0 is exact.
     Raises: ValueError on an unknown name or device; FileNotFoundError if its weights or its LLM are missing.
     """
     check(name)
@@ -29,7 +30,7 @@ def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: s
     elif device == "torch":
         model = importlib.import_module("reverie.models.nano").load(llm)
     else:
-        model = importlib.import_module("reverie.models.nano_kernel").load(llm, cpu=cpu)
+        model = importlib.import_module("reverie.models.nano_kernel").load(llm, cpu=cpu, skip=skip)
     return model
 
 

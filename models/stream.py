@@ -21,6 +21,10 @@ class StreamModel(Protocol):
     steps, which forgets what was shown before.  Not thread-safe: one owner at a time.
     """
 
+    @property
+    def work_saved(self) -> float:
+        """Share of the work that was not done because nothing changed, 0 to 1."""
+
     def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
         """Take on a look and forget what was shown.
 

@@ -37,6 +37,8 @@ class ToyModel:
 
 
 class ToyStream:
+    work_saved = 0.0
+
     def __init__(self) -> None:
         self._look: tuple[str, int, float] | None = None
 

@@ -282,7 +282,7 @@ class Session:
         while True:
             await asyncio.sleep(1)
             seconds += 1
-            self._send(GenerationTick(seconds))
+            self._send(GenerationTick(seconds, round(self._feed.stream.work_saved, 3) if self._feed else 0.0))
 
     async def _on_connection(self) -> None:
         if self._peer is not None and self._peer.connectionState == "failed":

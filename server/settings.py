@@ -19,6 +19,7 @@ class Settings:
     model: str = "nano"  # model that serves sessions
     device: str = "cpu"  # where it runs: our kernels (cpu), or PyTorch (torch) for comparison
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
+    skip: float = 2.0  # parts of a picture that change less than this (levels of 255) are not made again; 0 is exact
     llm: str = ""  # another SmolLM2-135M: a .gguf file, a folder, or a hub id; empty is the installed package
     max_sessions: int = 4  # sessions at once; more are refused as at_capacity
     hosts: tuple[str, ...] = ()  # other names people reach this server by (Host header), comma separated
@@ -31,6 +32,8 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} must be {low} to {high}, got {value}")
+        if not 0 <= self.skip <= 255:
+            raise ValueError(f"skip must be 0 to 255, got {self.skip}")
         if self.device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}")
 
@@ -51,6 +54,11 @@ def from_environment(environment: Mapping[str, str] = os.environ, **flags: Any) 
 def _convert(variable: str, text: str, default: Any) -> Any:
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, float):
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"{variable} must be a number, got {text!r}") from None
     if isinstance(default, int):
         try:
             return int(text)

@@ -82,8 +82,9 @@ LANES_FN void attention(const tasks::Attention& t, const Context& at) {
                 segments[n_segments] = {weights + n_segments * tasks::block, total, tasks::block,
                                         reinterpret_cast<const std::int8_t*>(each.blocks) + b * tasks::block_bytes +
                                             tasks::block * tasks::head};
-        for (int first = t.begin; first < t.end; first += Unit::pixels) {
-            const int n = least(Unit::pixels, t.end - first);
+        for (int first = t.begin, n = 1; first < t.end; first += n) {
+            if (n = 1; !at.mask.made(first)) continue;
+            while (n < Unit::pixels && first + n < t.end && at.mask.made(first + n)) ++n;
             const std::uint8_t* q = at.at<std::uint8_t>(t.q) + first * width + h * tasks::head;
             float past[Unit::pixels];
             std::int32_t mass[Unit::pixels];

@@ -124,7 +124,7 @@ double Pool::launch(const std::vector<Job>& jobs, Order order, double timeout_s,
 }
 
 void Pool::work(int worker) {
-    const Context context{nullptr, scratch_[worker], nullptr};
+    const Context context{nullptr, scratch_[worker], nullptr, {}};
     for (std::uint32_t seen = 0;; ++seen) {
         for (int i = 0; i < spins && launches_.load(std::memory_order_acquire) == seen; ++i) pause();
         {
@@ -228,6 +228,7 @@ void Pool::execute(const Job& job, int index, int worker, int number, const Cont
     Context own = context;
     own.table = instance.table.data();
     own.fetch = fetches_[worker].get();
+    own.mask = instance.mask;
     if (!path_.run(node.opcode, instance.program->records.data() + std::size_t(number) * tasks::record_bytes, own)) {
         unknown_ = int(node.opcode);
         abort_ = true;

@@ -44,6 +44,7 @@ struct Instance {
     std::vector<std::uint8_t*> table;
     std::unique_ptr<Counter[]> counters;
     std::vector<std::uint32_t> epochs;  // of each model
+    Mask mask;                          // which cells the next launches make
 
     explicit Instance(std::shared_ptr<const Program> p);
     void reset();  // after a launch that was given up

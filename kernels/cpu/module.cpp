@@ -93,15 +93,46 @@ double launch(
     }
 }
 
+using Plane = nb::ndarray<const std::uint8_t, nb::shape<-1, -1, 3>, nb::c_contig, nb::device::cpu>;
+using Cells = nb::ndarray<std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+constexpr int cell = 16, part = 4;  // pixels: of a token, and of what is averaged so that noise does not count
+
+// Per cell the largest |sum of differences| among its 4 x 4 parts; every other row of them is looked at.
+void changes(Plane now, Plane then, Cells most) {
+    const int rows = int(most.shape(0)), columns = int(most.shape(1)), line = int(now.shape(1)) * 3;
+    for (const Plane& plane : {now, then})
+        check(int(plane.shape(0)) == rows * cell && int(plane.shape(1)) == columns * cell, "pictures of whole cells");
+    for (int y = 0; y < rows; ++y)
+        for (int x = 0; x < columns; ++x) {
+            std::int32_t top = 0;
+            for (int py = 0; py < cell; py += part)
+                for (int px = 0; px < cell; px += part) {
+                    std::int32_t sum = 0;
+                    for (int i = 0; i < part; i += 2) {
+                        const std::ptrdiff_t at = std::ptrdiff_t(y * cell + py + i) * line + (x * cell + px) * 3;
+                        for (int k = 0; k < 3 * part; ++k) sum += now.data()[at + k] - then.data()[at + k];
+                    }
+                    top = std::max(top, std::abs(sum));
+                }
+            most.data()[y * columns + x] = top;
+        }
+}
+
 }  // namespace
 
 NB_MODULE(_cpu, m) {
     m.def("paths", &paths, "Names of the paths this processor can run, the quickest first.");
     m.def("peak", &peak, nb::arg("path"), nb::arg("workers"), nb::arg("steps"));
+    m.def("changes", &changes, nb::arg("now"), nb::arg("then"), nb::arg("most"));
     nb::class_<Program>(m, "Program");
     m.def("load", &load, nb::arg("nodes"), nb::arg("waits"), nb::arg("records"), nb::arg("counters"), nb::arg("queues"), nb::arg("buffers"));
     nb::class_<Instance>(m, "Instance")
         .def(nb::init<std::shared_ptr<const Program>>())
+        .def("mask", [](Instance& self, std::size_t cells, int columns) {
+            check(!cells || columns > 0, "a mask has columns");
+            self.mask = {reinterpret_cast<const std::uint8_t*>(cells), columns};
+        }, nb::arg("cells"), nb::arg("columns"))
         .def("place", [](Instance& self, std::vector<std::size_t> table) {
             check(table.size() == self.table.size(), "one address a buffer");
             for (std::size_t i = 0; i < table.size(); ++i) self.table[i] = reinterpret_cast<std::uint8_t*>(table[i]);

@@ -28,11 +28,32 @@ struct Fetch {
     }
 };
 
+// Which of the picture's cells (16 x 16 pixels, a token) are made again; what the others had is kept.
+struct Mask {
+    const std::uint8_t* cells = nullptr;  // null: all
+    int columns = 0;
+
+    // Calls f(begin, end) for each run of columns of row y that is made, in a plane of `width` columns.
+    template <class F>
+    void runs(int y, int width, F&& f) const {
+        if (!cells) return f(0, width);
+        const int cell = width / columns;
+        const std::uint8_t* row = cells + std::ptrdiff_t(y / cell) * columns;
+        for (int c = 0, first = 0; c < columns; c = first) {
+            while (c < columns && !row[c]) ++c;
+            for (first = c; first < columns && row[first];) ++first;
+            if (first > c) f(c * cell, first * cell);
+        }
+    }
+    bool made(int token) const { return !cells || cells[token]; }
+};
+
 // Where a task finds its buffers, and memory that only its worker uses.
 struct Context {
     std::uint8_t* const* table;
     std::uint8_t* scratch;
     Fetch* fetch;
+    Mask mask;
 
     template <class T>
     T* at(tasks::Ref ref) const {

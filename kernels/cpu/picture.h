@@ -46,15 +46,18 @@ LANES_FN void picture(const tasks::Picture& t, const Context& at) {
         std::memcpy(source, at.at<std::uint8_t>(t.source) + row, 3 * t.width);
         const std::uint8_t* residual = at.at<std::uint8_t>(t.residual) + std::ptrdiff_t(y / 2) * 8 * t.width + y % 2 * 6;
         for (int x = 0; x < t.width / 2; ++x) std::memcpy(add + 6 * x, residual + 16 * x, 8);
-        for (int i = 0, phase = 0; i < 3 * t.width; i += lanes, phase = phase == 2 ? 0 : phase + 1) {
-            Floats v = mix.offset[phase] + (bytes_at(add + i) - float(t.zero)) * t.step;
-            for (int d = 0; d < 5; ++d)
-                v = v + (bytes_at(source + i + d - 2) * (1.0f / 127.5f) - 1.0f) * mix.share[phase][d];
-            v = smaller(larger(v, all(-1.0f)), all(1.0f)) * 127.5f + 127.5f;
-            const Floats from = bytes_at(source + i);
-            store(out + i, to_bytes(from + (v - from) * strength));
-        }
-        std::memcpy(at.at<std::uint8_t>(t.y) + row, out, 3 * t.width);
+        const auto show = [&](int begin, int end) {  // whole cells of 16 pixels: the colours begin anew
+            for (int i = 3 * begin, phase = 0; i < 3 * end; i += lanes, phase = phase == 2 ? 0 : phase + 1) {
+                Floats v = mix.offset[phase] + (bytes_at(add + i) - float(t.zero)) * t.step;
+                for (int d = 0; d < 5; ++d)
+                    v = v + (bytes_at(source + i + d - 2) * (1.0f / 127.5f) - 1.0f) * mix.share[phase][d];
+                v = smaller(larger(v, all(-1.0f)), all(1.0f)) * 127.5f + 127.5f;
+                const Floats from = bytes_at(source + i);
+                store(out + i, to_bytes(from + (v - from) * strength));
+            }
+            std::memcpy(at.at<std::uint8_t>(t.y) + row + 3 * begin, out + 3 * begin, 3 * (end - begin));
+        };
+        at.mask.runs(y, t.width, show);
     }
 }
 

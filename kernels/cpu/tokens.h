@@ -10,6 +10,7 @@ constexpr float tiny = 1e-6f;  // in squared steps of u8: keeps a row of zeros z
 LANES_FN void modulate(const tasks::Modulate& t, const Context& at) {
     const float *gain = at.at<float>(t.gain), *shift = at.at<float>(t.shift);
     for (int s = t.begin; s < t.end; ++s) {
+        if (!at.mask.made(s)) continue;
         const std::uint8_t* x = at.at<std::uint8_t>(t.x) + std::ptrdiff_t(s) * t.width;
         std::uint8_t* y = at.at<std::uint8_t>(t.y) + std::ptrdiff_t(s) * t.width;
         Floats squares = all(0.0f);

@@ -55,10 +55,13 @@ constexpr int strip_bytes = 16 * 1024;
 template <class Unit>
 class Walk {
 public:
-    Walk(const tasks::Conv& conv, const Context& at) : conv_(conv, at), window_(at.scratch) {}
+    Walk(const tasks::Conv& conv, const Context& at) : conv_(conv, at), mask_(at.mask), window_(at.scratch) {}
 
     void rows() {
-        if (conv_.kernel == 1 && !conv_.shuffle) {  // rows follow each other: one long row in strips
+        if (mask_.cells) {
+            for (int y = conv_.begin; y < conv_.end; ++y)
+                mask_.runs(y, conv_.columns(), [&](int begin, int end) { row(y, begin, end); });
+        } else if (conv_.kernel == 1 && !conv_.shuffle) {  // rows follow each other: one long row in strips
             const int last = conv_.end * conv_.width;
             const int strip = most(strip_bytes / conv_.depth() / Unit::pixels, 1) * Unit::pixels;
             for (int x = conv_.begin * conv_.width; x < last; x += strip) row(0, x, least(x + strip, last));
@@ -138,6 +141,7 @@ private:
     }
 
     Layer conv_;
+    Mask mask_;
     std::uint8_t* window_;
 };
 

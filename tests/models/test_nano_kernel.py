@@ -29,9 +29,11 @@ def exact() -> nano.Nano:
 
 def clip(name: str) -> Frames:
     """A picture with a person under a moving camera, (4, 192, 256, 3)."""
-    picture = getattr(data, name)()
-    if picture.ndim == 2:
-        picture = np.repeat(picture[..., None], 3, 2)
+    picture = {
+        "astronaut": data.astronaut,
+        "face": lambda: np.repeat(np.repeat(data.astronaut()[:256, 96:352], 2, 0), 2, 1),
+        "camera": lambda: np.repeat(data.camera()[..., None], 3, 2),
+    }[name]()
     return np.stack([picture[20 + 3 * n : 212 + 3 * n, 100 + 4 * n : 356 + 4 * n] for n in range(4)])
 
 
@@ -39,7 +41,7 @@ def psnr(a: Frames, b: Frames) -> float:
     return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
 
 
-@pytest.mark.parametrize("name", ["astronaut", "camera", "skin"])
+@pytest.mark.parametrize("name", ["astronaut", "camera", "face"])
 def test_bytes_stay_close_to_float32(model: nano_kernel.Nano, exact: nano.Nano, name: str) -> None:
     for prompt in PROMPTS:
         shown = []
@@ -85,7 +87,7 @@ def test_the_llm_writes_inside_the_launches_of_frames(model: nano_kernel.Nano) -
 
     def play() -> None:
         while not stop.is_set():
-            stream.step(frames[:1])
+            stream.step(frames)  # they differ: what does not change is not launched
 
     thread = threading.Thread(target=play)
     thread.start()

@@ -29,7 +29,7 @@ sanitize: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/kernels/sanitize_machine.py
 
 bench: $(VENV)/.dev
-	for name in engine serve; do $(BIN)/reverie bench $$name --json || exit 1; done
+	for name in engine fusion skip serve; do $(BIN)/reverie bench $$name --json || exit 1; done
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ SAMPLES = 24  # bytes of a 4 x 4 part, every other row, over which differences a
 HOLD = (
     5  # frames that a cell is made from its last change on: each of two blocks recalls two frames, then nothing is new
 )
+MOSTLY = 0.8  # share of cells that moved: then all are made
 REST = 0.5  # of the threshold: less than this is rest
 
 
@@ -40,6 +41,10 @@ class Changes:
         else:
             _cpu.changes(frame, self._seen, self._most)
             moved = self._most > self.threshold * SAMPLES
+            if moved.mean() > MOSTLY:
+                self._left[:] = HOLD
+                self._seen[:] = frame
+                return np.ones_like(moved, np.uint8)
             restless = (self._left > 0) & (self._most > self.threshold * SAMPLES * REST)
             self._left = np.where(moved | restless, HOLD, np.maximum(self._left - 1, 0))
             made = _spread(self._left > 0)

@@ -54,7 +54,12 @@ def _arguments() -> argparse.ArgumentParser:
         if name == "gallery":
             command.add_argument("--to", type=Path, default=Path("models/shipped/gallery.jpg"))
         if name == "evaluate":
-            command.add_argument("--items", type=int, default=6, help="held-out clips for the figures")
+            command.add_argument(
+                "--items",
+                type=int,
+                default=6,
+                help="held-out clips for the figures, spread over the set, and half as many passages of the film",
+            )
             command.add_argument("--sheet", type=Path, help="where to write the contact sheet (.png)")
     return parser
 
@@ -117,9 +122,18 @@ def evaluate(args: argparse.Namespace) -> None:
     held = np.load(args.cache / "data" / "held.npy", mmap_mode="r")
     seen, unseen = _words(args, looks)
     if args.sheet:
-        measure.sheet(network, held, looks, seen, range(0, len(held), max(1, len(held) // 4)), args.sheet)
-    rows = measure.figures(network, held, looks, seen, unseen, args.items)
-    print(json.dumps({"step": state["step"], "minutes": round(state["seconds"] / 60, 1), "psnr_db": rows}))
+        measure.sheet(network, held, looks, seen, measure.spread(len(held), 5), args.sheet)
+    clips = [held[item] for item in measure.spread(len(held), args.items)]
+    found = {"step": state["step"], "minutes": round(state["seconds"] / 60, 1)}
+    found["psnr_db"] = measure.figures(network, clips, looks, seen, unseen)
+    film = args.cache / "data" / "video.npy"
+    if film.is_file():
+        shown = np.load(film, mmap_mode="r")
+        if shown.shape[1] != 1 + len(looks):
+            raise ValueError(f"{film} holds {shown.shape[1] - 1} looks, the clips {len(looks)}: make it again")
+        passages = measure.passages(shown, max(1, args.items // 2))
+        found["film_psnr_db"] = measure.figures(network, passages, looks, seen, unseen)
+    print(json.dumps(found))
 
 
 def export(args: argparse.Namespace) -> None:

@@ -43,19 +43,30 @@ def psnr(picture: Pictures, target: Pictures) -> float:
     return 99.0 if error == 0 else min(99.0, 10 * float(np.log10(255**2 / error)))
 
 
+def spread(count: int, items: int) -> list[int]:
+    """At most `items` places over a set of `count`, the first and the last among them."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(items, count))})
+
+
+def passages(film: Pictures, items: int, frames: int = 6) -> list[Pictures]:
+    """Stretches of a film (T, 1 + looks, H, W, 3) spread over it."""
+    starts = spread(len(film) - frames + 1, items) if len(film) >= frames else [0]
+    return [film[start : start + frames] for start in starts]
+
+
 def figures(
-    network: Network, held: Pictures, looks: Sequence[str], seen: Words, unseen: Words, items: int
+    network: Network, clips: Sequence[Pictures], looks: Sequence[str], seen: Words, unseen: Words
 ) -> dict[str, dict[str, float]]:
     """Per look and in the mean: PSNR of the source itself, of seen and of unseen phrases, in dB.
 
     Args:
-        held: (items, T, 1 + looks, H, W, 3), the source first.
+        clips: (T, 1 + looks, H, W, 3) each, the source first; their last frames are compared.
     """
     painter, rng, rows = Painter(network), np.random.default_rng(0), {}
     for look, name in enumerate(looks):
         scores = []
-        for item in held[:items]:
-            source, target = item[:, 0], item[:, 1 + look]
+        for clip in clips:
+            source, target = clip[:, 0], clip[:, 1 + look]
             pick = lambda words: int(rng.integers(words.first[look], words.first[look + 1]))  # noqa: B023
             shown = [painter(source, words, pick(words)) for words in (seen, unseen)]
             scores.append([psnr(source[-1], target[-1]), *(psnr(picture[-1], target[-1]) for picture in shown)])

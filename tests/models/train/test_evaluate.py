@@ -30,12 +30,20 @@ def test_psnr() -> None:
     assert evaluate.psnr(black, black + 1) == pytest.approx(48.13, abs=0.01)
 
 
+def test_items_are_spread_over_the_whole_set() -> None:
+    assert evaluate.spread(36, 6) == [0, 7, 14, 21, 28, 35]
+    assert evaluate.spread(3, 6) == [0, 1, 2]
+    film = np.arange(48)[:, None]
+    assert [(int(p[0, 0]), len(p)) for p in evaluate.passages(film, 3)] == [(0, 6), (21, 6), (42, 6)]
+    assert len(evaluate.passages(film[:4], 3)) == 1
+
+
 def test_figures_and_sheets(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network, words = Network(NANO), Phrases()
     source = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32, 3), np.uint8)
     held = np.stack([source, 255 - source, source], 2)
-    rows = evaluate.figures(network, held, ("invert", "original"), words, words, items=1)  # type: ignore[arg-type]
+    rows = evaluate.figures(network, held, ("invert", "original"), words, words)  # type: ignore[arg-type]
     assert set(rows) == {"invert", "original", "mean"}
     assert rows["original"]["source"] == 99.0 > rows["original"]["seen"] > rows["invert"]["seen"]
     evaluate.sheet(network, held, ("invert", "original"), words, [0], tmp_path / "sheet.png")  # type: ignore[arg-type]

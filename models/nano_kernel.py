@@ -16,6 +16,7 @@ from safetensors.numpy import save as save_arrays
 
 from reverie.kernels.machine import Instance, Loaded, memory
 from reverie.kernels.program import join
+from reverie.kernels.validate import validate
 from reverie.models import checkpoint, weights
 from reverie.models.changes import Changes
 from reverie.models.config import NANO
@@ -95,6 +96,7 @@ class Nano:
             if (height, width) not in self._programs:
                 workers = self.device.pool.workers
                 video, vectors = Lowering(self.parts, height, width, workers).build()
+                validate(video)  # the LLM's was validated when it was loaded
                 constant = memory(vectors.nbytes)
                 constant[:] = vectors
                 self._programs[height, width] = Loaded(join([video, self._llm.program]), checked=True), constant

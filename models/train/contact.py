@@ -1,4 +1,4 @@
-"""Contact sheets of the teachers: what each look makes of a picture."""
+"""Contact sheets of the looks: what each makes of a picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reverie.models.train.teachers import LOOKS, Picture
+from reverie.models.nano import noise
+from reverie.models.train.looks import LOOKS, paint
+from reverie.models.train.looks.scene import Picture, frames
 
 COLUMNS, LABEL = 5, 18
 
@@ -27,7 +29,8 @@ def sheet(pictures: Sequence[Picture], path: Path) -> None:
 
 def _rows(picture: Picture) -> list[Picture]:
     tiles = [_named(picture, "source")]
-    tiles += [_named(look(picture), name) for name, look in LOOKS.items() if name != "original"]
+    scene = frames(picture[None], noise(0, *picture.shape[:2]).numpy()[0])
+    tiles += [_named(paint(name, scene)[0], name) for name in LOOKS if name != "original"]
     return [np.concatenate(tiles[i : i + COLUMNS], 1) for i in range(0, len(tiles), COLUMNS)]
 
 

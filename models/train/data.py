@@ -1,57 +1,112 @@
-"""The cache of clips and what each teacher makes of them; random crops of it for training.
+"""The cache: clips and what looks make of them.
 
-`train.npy` and `held.npy`: uint8 (items, T, 1 + looks, H, W, 3), the source first, read by mmap.
+To train on: `train.bin`, JPEGs of the source and of eight looks of each clip, and `train.npz`, where they lie, what
+was asked and the seed.  Held out: `held.npy` and `video.npy`, uint8 (items, T, 1 + looks, H, W, 3), every look,
+the source first.
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from reverie.models.nano import noise
+from reverie.models.train.clips import FRAMES, HEIGHT, WIDTH, Pictures, Shot, cover, frames_of, of_photo, of_video
+from reverie.models.train.looks import LOOKS, paint
+from reverie.models.train.looks.scene import Wish, frames
+from reverie.models.train.prompts import variants
 from reverie.models.train.sources import Source
-from reverie.models.train.teachers import GRID, LOOKS, MIRRORED
 
-HEIGHT, WIDTH, FRAMES = 224, 384, 3
-HELD_EVERY = 16  # one photo, and the last clips of each video, in so many are never trained on
-FILM = 48, 288, 512  # frames, height, width of the held-out film
-PHOTO_VIEWS = 2  # clips made of each photo
-Clip = NDArray[np.uint8]  # (T, H, W, 3)
+HELD_EVERY = 32  # one photo, and the last clips of each video, in so many are never trained on
+HELD_FRAMES = 4
+FILM = 36, 288, 512  # frames, height, width of the held-out film
+PHOTO_VIEWS = 6  # clips made of each photo
+LOOKS_PER_CLIP = 8
+QUALITY = 95
+
+
+class Asked(NamedTuple):
+    """All that is ever asked in training: one of these is a variant, by its number."""
+
+    look: NDArray[np.int64]  # (V,) numbers of looks
+    wishes: list[Wish]
+
+
+class Made(NamedTuple):
+    """One clip: JPEGs (1 + K, T), the variants asked (K,) and the seed of its noise."""
+
+    pictures: list[list[bytes]]
+    asked: NDArray[np.int64]
+    seed: int
+
+
+def asked() -> Asked:
+    every = [(n, wish) for n, look in enumerate(LOOKS) for wish in variants(look)]
+    return Asked(np.array([n for n, _ in every]), [wish for _, wish in every])
 
 
 def build(sources: Sequence[Source], folder: Path, workers: int = 2) -> None:
-    """Write train.npy, held.npy and index.json; each file appears whole or not at all."""
+    """Write train.bin, train.npz, held.npy and index.json; each file appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(s, i) for i, s in enumerate(sources) if s.use == "train" and s.kind in ("photo", "video")]
-    counts = {False: 0, True: 0}
     plan = [(source, seed, held) for source, seed in jobs for held in _shares(source, seed)]
-    for source, _, held in plan:
-        counts[held] += _clips(source, held)
-    shape = (FRAMES, 1 + len(LOOKS), HEIGHT, WIDTH, 3)
-    arrays = {
-        held: np.lib.format.open_memmap(folder / f"{name}.partial", "w+", np.uint8, (counts[held], *shape))
-        for held, name in ((False, "train"), (True, "held"))
-    }
-    names: dict[bool, list[str]] = {False: [], True: []}
     # spawn: OpenCV's threads do not survive a fork
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        for (source, _, held), clips in zip(plan, tqdm(pool.map(_make, plan), "clips", len(plan)), strict=True):
-            for clip in clips:
-                arrays[held][len(names[held])] = clip
-                names[held].append(f"{source.package}/{source.path.name}")
-    for held, name in ((False, "train"), (True, "held")):
-        arrays[held].flush()
-        (folder / f"{name}.partial").rename(folder / f"{name}.npy")
-    index = {"looks": list(LOOKS), "train": names[False], "held": names[True]}
+        names = {}
+        for held, write in ((True, _write_held), (False, _write_train)):
+            part = [job for job in plan if job[2] == held]
+            made = zip(part, tqdm(pool.map(_make, part), "held out" if held else "clips", len(part)), strict=True)
+            names[held] = write(folder, [_clips(s, held) for s, _, _ in part], (
+                (f"{s.package}/{s.path.name}", clip) for (s, _, _), clips in made for clip in clips
+            ))  # fmt: skip
+    index = {
+        "looks": list(LOOKS), "train": names[False], "held": names[True],
+        "variants": [[int(look), asdict(wish)] for look, wish in zip(*asked(), strict=True)],
+    }  # fmt: skip
     (folder / "index.json").write_text(json.dumps(index, indent=1))
+
+
+def _write_held(folder: Path, counts: Sequence[int], made: Iterator[tuple[str, NDArray[np.uint8]]]) -> list[str]:
+    partial = folder / "held.partial"
+    names: list[str] = []
+    shape = (sum(counts), HELD_FRAMES, 1 + len(LOOKS), HEIGHT, WIDTH, 3)
+    kept = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
+    for name, clip in made:
+        kept[len(names)] = clip
+        names.append(name)
+    kept.flush()
+    partial.rename(folder / "held.npy")
+    return names
+
+
+def _write_train(folder: Path, counts: Sequence[int], made: Iterator[tuple[str, Made]]) -> list[str]:
+    partial, at = folder / "train.partial", 0
+    names: list[str] = []
+    rows: list[tuple[NDArray[np.int64], NDArray[np.int64], int]] = []
+    with partial.open("wb") as file:
+        for name, clip in made:
+            places = np.zeros((len(clip.pictures), FRAMES, 2), np.int64)
+            for k, pictures in enumerate(clip.pictures):
+                for t, jpeg in enumerate(pictures):
+                    file.write(jpeg)
+                    places[k, t] = at, len(jpeg)
+                    at += len(jpeg)
+            names.append(name)
+            rows.append((places, clip.asked, clip.seed))
+    places, each, seeds = (np.array(column) for column in zip(*rows, strict=True))
+    np.savez(folder / "train.npz", places=places, asked=each, seed=seeds)
+    partial.rename(folder / "train.bin")
+    return names
 
 
 def _shares(source: Source, seed: int) -> list[bool]:
@@ -64,36 +119,51 @@ def _shares(source: Source, seed: int) -> list[bool]:
 def _clips(source: Source, held: bool) -> int:
     if source.kind == "photo":
         return 1 if held else PHOTO_VIEWS
-    return max(1, source.clips // HELD_EVERY) if held else source.clips
+    return max(1, source.clips // (4 * HELD_EVERY)) if held else source.clips
 
 
-def _make(job: tuple[Source, int, bool]) -> list[NDArray[np.uint8]]:
+def _make(job: tuple[Source, int, bool]) -> Any:
+    """Held-out clips as `every_look` gives them, or clips to train on as `Made`."""
     source, seed, held = job
     cv2.setNumThreads(1)
     rng, count = np.random.default_rng([seed, held]), _clips(source, held)
-    clips = _of_photo(source.path, count, rng) if source.kind == "photo" else _of_video(source.path, count, held, rng)
-    return [np.stack([np.stack([look(f) for look in (lambda x: x, *LOOKS.values())]) for f in clip]) for clip in clips]
+    photo = source.kind == "photo"
+    shots = of_photo(source.path, count, rng) if photo else of_video(source.path, count, held, rng)
+    if held:
+        return [every_look(shot.frames[:HELD_FRAMES], shot.cuts) for shot in shots]
+    return [_some_looks(shot, rng) for shot in shots]
 
 
-def _of_photo(path: Path, count: int, rng: np.random.Generator) -> list[Clip]:
-    """Clips of a slow camera move over a picture."""
-    picture = _read(path)
-    return [_move(_cover(picture, rng.uniform(1.02, 1.8), rng.random(2)), rng) for _ in range(count)]
+def every_look(clip: Pictures, cuts: tuple[int, ...] = ()) -> NDArray[np.uint8]:
+    """(T, 1 + looks, H, W, 3) of a clip (T, H, W, 3), with the noise of seed 0."""
+    scene = frames(clip, noise(0, *clip.shape[1:3]).numpy()[0], cuts)
+    return np.stack([clip, *(paint(look, scene) for look in LOOKS)], 1)
 
 
-def _read(path: Path) -> Clip:
-    read = cv2.imread(str(path))
-    if read is None:
-        raise ValueError(f"{path.name} is not a picture")
-    return cv2.cvtColor(read, cv2.COLOR_BGR2RGB)
+def _some_looks(shot: Shot, rng: np.random.Generator) -> Made:
+    """Eight looks; half of them are asked for without further wishes."""
+    every, seed = asked(), int(rng.integers(2**31))
+    scene = frames(shot.frames, noise(seed, HEIGHT, WIDTH).numpy()[0], shot.cuts)
+    picked = []
+    for look in rng.choice(len(LOOKS), LOOKS_PER_CLIP, replace=False):
+        ways = np.flatnonzero(every.look == look)  # the first is the plain one
+        picked.append(int(ways[0] if rng.random() < 0.5 else rng.choice(ways)))
+    names = list(LOOKS)
+    shown = [shot.frames, *(paint(names[every.look[n]], scene, every.wishes[n]) for n in picked)]
+    return Made([[_jpeg(picture) for picture in clip] for clip in shown], np.array(picked), seed)
 
 
-def framed(path: Path) -> Clip:
-    """The middle of a picture file as a frame of the cache, (224, 384, 3) RGB.  Raises ValueError if it is none."""
-    return _cover(_read(path), 1.0, np.array([0.5, 0.5]))
+def _jpeg(picture: Pictures) -> bytes:
+    full_chroma = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        QUALITY,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
+    return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), full_chroma)[1].tobytes()
 
 
-def examples(folder: Path) -> list[Clip]:
+def examples(folder: Path) -> list[Pictures]:
     """Three held-out frames: a face, a person, a landscape.  Raises FileNotFoundError without a cache."""
     held = np.load(folder / "held.npy", mmap_mode="r")
     names = json.loads((folder / "index.json").read_text())["held"]
@@ -103,98 +173,13 @@ def examples(folder: Path) -> list[Clip]:
 
 
 def film(source: Source, path: Path) -> None:
-    """Write the first 48 frames of a video and all looks of them, uint8 (48, 1 + looks, 288, 512, 3), whole or not."""
-    frames = frames_of(source.path)[: FILM[0]]
-    if len(frames) < FILM[0]:
-        raise ValueError(f"{source.path.name} has {len(frames)} frames, {FILM[0]} are needed")
+    """Write the first 36 frames of a video and all looks of them, uint8 (36, 1 + looks, 288, 512, 3), whole or not."""
+    shown = frames_of(source.path)[: FILM[0]]
+    if len(shown) < FILM[0]:
+        raise ValueError(f"{source.path.name} has {len(shown)} frames, {FILM[0]} are needed")
     path.parent.mkdir(parents=True, exist_ok=True)
+    clip = np.stack([cover(frame, 1.0, np.array([0.5, 0.5]), FILM[1:]) for frame in shown])
     partial = path.with_suffix(".partial")
-    shape = (FILM[0], 1 + len(LOOKS), *FILM[1:], 3)
-    shown = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
-    for n, frame in enumerate(tqdm(frames, "frames")):
-        picture = _cover(frame, 1.0, np.array([0.5, 0.5]), FILM[1:])
-        shown[n] = [picture, *(look(picture) for look in LOOKS.values())]
-    shown.flush()
+    with partial.open("wb") as file:
+        np.save(file, every_look(clip))
     partial.rename(path)
-
-
-def _move(picture: Clip, rng: np.random.Generator) -> Clip:
-    turn, zoom, shift = rng.normal(0, 0.5), rng.normal(0, 0.01), rng.normal(0, 2, 2)
-    frames = []
-    for t in range(FRAMES):
-        m = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), turn * t, 1 + zoom * t)
-        m[:, 2] += shift * t
-        frames.append(cv2.warpAffine(picture, m, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT))
-    return np.stack(frames)
-
-
-def _of_video(path: Path, count: int, held: bool, rng: np.random.Generator) -> list[Clip]:
-    """Clips of neighbouring frames, each with its own crop; the last tenth of a video is held out."""
-    frames = frames_of(path)
-    split = int(len(frames) * 0.9)
-    first, last = (split, len(frames)) if held else (0, split - 2 * FRAMES)
-    clips = []
-    for start in np.linspace(first, max(first, last - 2 * FRAMES), count).astype(int):
-        stride, zoom, place = int(rng.integers(1, 3)), rng.uniform(1.0, 1.7), rng.random(2)
-        picked = [frames[min(start + stride * t, len(frames) - 1)] for t in range(FRAMES)]
-        clips.append(np.stack([_cover(frame, zoom, place) for frame in picked]))
-    return clips
-
-
-def frames_of(path: Path) -> list[NDArray[np.uint8]]:
-    """All frames of a video as RGB, at most 720 pixels high."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        scale = min(1.0, 720 / stream.height)
-        width, height = (max(2, int(n * scale) // 2 * 2) for n in (stream.width, stream.height))
-        return [f.reformat(width, height).to_ndarray(format="rgb24") for f in container.decode(stream)]
-
-
-def _cover(picture: Clip, zoom: float, place: NDArray[np.float64], frame: tuple[int, int] = (HEIGHT, WIDTH)) -> Clip:
-    """Resize to cover the frame (height, width) times zoom and cut at a place (0..1 down, 0..1 right)."""
-    height, width = frame
-    scale = max(width / picture.shape[1], height / picture.shape[0]) * zoom
-    size = max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(picture, size, interpolation=method)
-    y, x = (int(p * (n - m)) for p, n, m in zip(place, resized.shape, frame, strict=False))
-    return resized[y : y + height, x : x + width]
-
-
-class Batches:
-    """Endless random batches: source and target clips (B, T, h, w, 3) uint8 and looks (B,)."""
-
-    def __init__(self, folder: Path, batch: int, size: tuple[int, int], seed: int, allowed: Collection[str]) -> None:
-        """
-        Args:
-            size: height and width of the crops, at most 224x384.
-            allowed: files that may be trained on, "package/file name"; a cache may be older than the manifest.
-        Raises: FileNotFoundError without a cache; ValueError if nothing in it is allowed.
-        """
-        self.clips = np.load(folder / "train.npy", mmap_mode="r")
-        index = json.loads((folder / "index.json").read_text())
-        self.looks: list[str] = index["looks"]
-        self.items = [i for i, name in enumerate(index["train"]) if name in allowed]
-        if not self.items:
-            raise ValueError(f"{folder} has no clip that may be trained on")
-        self.weights = np.ones(len(self.looks))  # how often each look is drawn
-        self.batch, self.size, self.rng = batch, size, np.random.default_rng(seed)
-
-    def __iter__(self) -> Iterator[tuple[Clip, Clip, NDArray[np.int64]]]:
-        while True:
-            looks = self.rng.choice(len(self.looks), self.batch, p=self.weights / self.weights.sum())
-            pairs = [self._crop(int(look)) for look in looks]
-            yield np.stack([p[:, 0] for p in pairs]), np.stack([p[:, 1] for p in pairs]), looks
-
-    def _crop(self, look: int) -> Clip:
-        rng, (height, width) = self.rng, self.size
-        y, x = (GRID * int(rng.integers((n - m) // GRID + 1)) for n, m in ((HEIGHT, height), (WIDTH, width)))
-        item = self.items[rng.integers(len(self.items))]
-        pair = self.clips[item, :, :, y : y + height, x : x + width][:, [0, 1 + look]]
-        if rng.random() < 0.1:
-            pair = pair[[0] * FRAMES]  # a still scene: sensor noise is the only change
-        elif rng.random() < 0.5:
-            pair = pair[::-1]
-        if self.looks[look] in MIRRORED and rng.random() < 0.5:
-            pair = pair[:, :, :, ::-1]
-        return pair

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,13 @@ from reverie.models.config import NANO
 from reverie.models.memory import Clip
 from reverie.models.nano import fast_dtype, noise
 from reverie.models.network import Network
+from reverie.models.train.looks import paint
+from reverie.models.train.looks.scene import frames as scene_of
+from reverie.models.train.prompts import COMBINATIONS
 from reverie.models.train.words import Words
 
 Pictures = NDArray[np.uint8]  # (T, H, W, 3)
+COLUMNS = "source", "seen", "unseen", "sharp", "motion"
 
 
 class Painter:
@@ -57,7 +62,8 @@ def passages(film: Pictures, items: int, frames: int = 6) -> list[Pictures]:
 def figures(
     network: Network, clips: Sequence[Pictures], looks: Sequence[str], seen: Words, unseen: Words
 ) -> dict[str, dict[str, float]]:
-    """Per look and in the mean: PSNR of the source itself, of seen and of unseen phrases, in dB.
+    """Per look and in the mean: PSNR of the source itself, of seen and of unseen phrases, in dB; for seen phrases also
+    the fine detail (`sharp`) and the change from frame to frame (`motion`) as shares of the target's: blur is below 1.
 
     Args:
         clips: (T, 1 + looks, H, W, 3) each, the source first; their last frames are compared.
@@ -68,11 +74,41 @@ def figures(
         for clip in clips:
             source, target = clip[:, 0], clip[:, 1 + look]
             pick = lambda words: int(rng.integers(words.first[look], words.first[look + 1]))  # noqa: B023
-            shown = [painter(source, words, pick(words)) for words in (seen, unseen)]
-            scores.append([psnr(source[-1], target[-1]), *(psnr(picture[-1], target[-1]) for picture in shown)])
-        rows[name] = dict(zip(("source", "seen", "unseen"), np.mean(scores, 0).round(2).tolist(), strict=True))
-    rows["mean"] = {key: round(float(np.mean([row[key] for row in rows.values()])), 2) for key in rows[looks[0]]}
+            shown, other = (painter(source, words, pick(words)) for words in (seen, unseen))
+            decibels = [psnr(picture[-1], target[-1]) for picture in (source, shown, other)]
+            scores.append([*decibels, detail(shown) / detail(target), motion(shown) / motion(target)])
+        rows[name] = dict(zip(COLUMNS, np.mean(scores, 0).round(2).tolist(), strict=True))
+    rows["mean"] = {key: round(float(np.mean([row[key] for row in rows.values()])), 2) for key in COLUMNS}
     return rows
+
+
+def combinations(network: Network, clips: Sequence[Pictures], words: Words) -> dict[str, float]:
+    """PSNR of each combination of look and wishes that was held out whole, in dB.
+
+    Args:
+        clips: sources (T, H, W, 3).  words: phrases of the `COMBINATIONS`, in their order.
+    """
+    painter, rng, rows = Painter(network), np.random.default_rng(0), {}
+    for n, (look, wish) in enumerate(COMBINATIONS):
+        scores = []
+        for clip in clips:
+            target = paint(look, scene_of(clip, noise(0, *clip.shape[1:3]).numpy()[0]), wish)
+            phrase = int(rng.integers(words.first[n], words.first[n + 1]))
+            scores.append(psnr(painter(clip, words, phrase)[-1], target[-1]))
+        asked = [str(v) for v in astuple(wish) if v not in ("", True, 1.0)] + ["no outlines"] * (not wish.outlines)
+        rows[" ".join((look, *asked))] = round(float(np.mean(scores)), 2)
+    return rows
+
+
+def detail(clip: Pictures) -> float:
+    """Mean difference of neighbouring pixels."""
+    g = clip.mean(-1)
+    return float(np.abs(np.diff(g, axis=-1)).mean() + np.abs(np.diff(g, axis=-2)).mean()) + 1e-6
+
+
+def motion(clip: Pictures) -> float:
+    """Mean difference of neighbouring frames."""
+    return float(np.abs(np.diff(clip.astype(np.float32), axis=0)).mean()) + 1e-3
 
 
 def sheet(

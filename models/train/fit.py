@@ -1,7 +1,7 @@
 """The training loop: one-step x0 prediction on short clips, all frames of a clip at once.
 
-N = B * T pictures (3, Y, X) in [-1, 1].  The rate is held, then falls to nothing over the last 30 % of the budget,
-so a run that was stopped goes on, and a finished one can be given more minutes.
+The rate is held, then falls to nothing over the last 30 % of the budget, so a run that was stopped goes on, and a
+finished one can be given more minutes.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reverie.models.config import NANO
-from reverie.models.memory import Clip
 from reverie.models.network import Network, channels_last
-from reverie.models.train.data import Batches
+from reverie.models.train.batches import Batches
+from reverie.models.train.losses import Clips, clips, step_losses
 from reverie.models.train.optimiser import optimisers
 from reverie.models.train.perceptual import Perceptual
 from reverie.models.train.words import Words
@@ -48,6 +47,7 @@ class Run:
     rate: float
     seed: int
     threads: int
+    start: Path | None = None  # another run's checkpoint, whose averaged network a new run begins with
 
     @property
     def checkpoint(self) -> Path:
@@ -83,6 +83,16 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
         self.difficulty = np.array(state["difficulty"])
 
+    def begin(self, state: dict[str, Any]) -> None:
+        """The averaged network of another run, which may have had other looks."""
+        self.network.load_state_dict(state["ema"])
+        self.ema.load_state_dict(state["ema"])
+
+    def note(self, looks: NDArray[np.int64], each: Tensor) -> None:
+        """How far off the answers to each look still are: L1 (B,) on [-1, 1]."""
+        for look, loss in zip(looks, each.tolist(), strict=True):
+            self.difficulty[look] += 0.02 * (loss / 0.1 - self.difficulty[look])
+
     def update(self, rate: float) -> None:
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -103,9 +113,10 @@ def fit(run: Run, batches: Batches, words: Words, perceptual: Perceptual) -> Non
     trainer = Trainer(len(batches.looks), run)
     if run.checkpoint.is_file():
         trainer.resume(torch.load(run.checkpoint, weights_only=True))
-        print(
-            f"{run.name} goes on from step {trainer.step}, {trainer.seconds / 60:.0f} of {run.minutes:.0f} minutes done"
-        )
+        so_far = f"{trainer.seconds / 60:.0f} of {run.minutes:.0f} minutes done"
+        print(f"{run.name} goes on from step {trainer.step}, {so_far}")
+    elif run.start:
+        trainer.begin(torch.load(run.start, weights_only=True))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -115,13 +126,14 @@ def fit(run: Run, batches: Batches, words: Words, perceptual: Perceptual) -> Non
     feed = ahead(batches)
     while (done := trainer.seconds / (run.minutes * 60)) < 1 and not stop.is_set():
         began = time.monotonic()
-        source, target, looks = next(feed)
-        losses = step_losses(trainer, perceptual, words, source, target, looks, rng)
+        batch = next(feed)
+        losses, each = step_losses(trainer.network, trainer.guess, perceptual, words, batch, rng)
         sum(losses.values(), torch.zeros(())).backward()
         trainer.update(run.rate * schedule(trainer.step, done))
+        trainer.note(batch.looks, each)
         batches.weights = trainer.difficulty**0.5
         trainer.seconds += min(time.monotonic() - began, 10.0)  # a pause of the process is not training
-        report.add(trainer, losses, len(source) * source.shape[1])
+        report.add(trainer, losses, batch.source.shape[0] * batch.source.shape[1])
         if time.monotonic() - saved > SAVE_EVERY_S:
             save(trainer, run)
             saved = time.monotonic()
@@ -133,61 +145,13 @@ def schedule(step: int, done: float) -> float:
     return min(1.0, (step + 1) / 60) * max(0.02, min(1.0, (1 - done) / 0.3))
 
 
-def step_losses(
-    trainer: Trainer, perceptual: Perceptual, words: Words,
-    source: Tensor, target: Tensor, looks: NDArray[np.int64], rng: np.random.Generator,
-) -> dict[str, Tensor]:  # fmt: skip
-    """Losses of one batch of clips (B, T, 3, Y, X) uint8; also notes how hard each look still is."""
-    network, (clips, frames) = trainer.network, source.shape[:2]
-    flat = lambda x: x.flatten(0, 1).float() / 127.5 - 1
-    clean, y = flat(source), flat(target)
-    grain = 0.06 * torch.rand(clips, 1, 1, 1).repeat_interleave(frames, 0)
-    x = clean + grain * torch.randn_like(clean)
-    noise = torch.randn(clips, *clean.shape[1:]).repeat_interleave(frames, 0)
-    states, mask = words.draw(looks, rng)
-    with torch.autocast("cpu", torch.bfloat16):
-        tokens = network.connector(states, mask)
-        t, x_t = noised(network, tokens, x, y, noise, frames, rng)
-        recall = [Clip(frames, NANO.recent) for _ in network.blocks]
-        picture = network(x, x_t, network.style(tokens, t).repeat(frames), recall)
-        each = (picture - y).abs().flatten(1).mean(1)
-        move = lambda z: z.unflatten(0, (clips, frames)).diff(dim=1)
-        flicker = (move(picture) - move(y)).abs().mean()
-        rows, columns = (int(rng.integers(0, n - 95)) if n > 96 else 0 for n in x.shape[2:])
-        window = (slice(frames - 1, None, frames), slice(None), slice(rows, rows + 96), slice(columns, columns + 96))
-        sharp = perceptual(picture[window], y[window])
-        named = F.cross_entropy(trainer.guess(network.connector.condition(tokens, t)).float(), torch.from_numpy(looks))
-    for look, loss in zip(looks, each.detach().float().unflatten(0, (clips, frames)).mean(1), strict=True):
-        trainer.difficulty[look] += 0.02 * (float(loss) / 0.1 - trainer.difficulty[look])
-    return {"l1": each.mean(), "perceptual": 0.12 * sharp, "flicker": 0.25 * flicker, "named": 0.02 * named}
-
-
-def noised(
-    network: Network, tokens: Tensor, x: Tensor, y: Tensor, noise: Tensor, frames: int, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Timesteps (B,) and x_t (N, 3, Y, X): mostly pure noise, sometimes part of the way to the target or to the
-    network's own first answer, which is what several denoising steps will meet."""
-    clips = len(tokens)
-    if rng.random() < 0.85:
-        return torch.ones(clips), noise
-    t = 0.25 + 0.6 * torch.rand(clips)
-    towards = y
-    if rng.random() < 0.5:
-        with torch.no_grad():
-            style = network.style(tokens, torch.ones(clips)).repeat(frames)
-            towards = network(x, noise, style, [Clip(frames, NANO.recent) for _ in network.blocks]).clamp(-1, 1)
-    share = t.repeat_interleave(frames)[:, None, None, None]
-    return t, (1 - share) * towards + share * noise
-
-
-def ahead(batches: Batches) -> Iterator[tuple[Tensor, Tensor, NDArray[np.int64]]]:
-    """Batches as (B, T, 3, Y, X) uint8 tensors, prepared by a thread while the network trains."""
-    ready: queue.Queue[tuple[Tensor, Tensor, NDArray[np.int64]]] = queue.Queue(3)
-    tensor = lambda a: torch.from_numpy(np.ascontiguousarray(a)).permute(0, 1, 4, 2, 3)
+def ahead(batches: Batches) -> Iterator[Clips]:
+    """Batches as tensors, prepared by a thread while the network trains."""
+    ready: queue.Queue[Clips] = queue.Queue(3)
 
     def work() -> None:
-        for source, target, looks in batches:
-            ready.put((tensor(source), tensor(target), looks))
+        for batch in batches:
+            ready.put(clips(batch))
 
     threading.Thread(target=work, daemon=True).start()
     while True:

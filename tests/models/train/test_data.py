@@ -1,4 +1,4 @@
-"""The cache of clips: built from a picture and a video, read back as random crops."""
+"""The cache of clips: built from pictures, read back."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from reverie.models.nano import noise
 from reverie.models.train import data
+from reverie.models.train.looks import LOOKS, paint
+from reverie.models.train.looks.scene import frames
 from reverie.models.train.sources import Source
-from reverie.models.train.teachers import GRID, LOOKS
-
-FILES = {"pictures/picture0.png", "pictures/picture1.png"}
 
 
 @pytest.fixture(scope="module")
@@ -29,87 +29,42 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
-def test_the_cache_holds_sources_and_every_look(cache: Path) -> None:
-    train, held = (np.load(cache / f"{name}.npy", mmap_mode="r") for name in ("train", "held"))
-    index = json.loads((cache / "index.json").read_text())
-    assert train.shape == (data.PHOTO_VIEWS, 3, 1 + len(LOOKS), 224, 384, 3)
-    assert held.shape[0] == 1
+def test_the_cache_holds_what_its_index_says(cache: Path) -> None:
+    index, rows = json.loads((cache / "index.json").read_text()), np.load(cache / "train.npz")
     assert index["looks"] == list(LOOKS)
-    assert {*index["train"]} & {*index["held"]} == set()
-    for look, teacher in enumerate(LOOKS.values()):
-        assert np.array_equal(train[0, 1, 1 + look], teacher(np.array(train[0, 1, 0])))
+    assert index["train"] == ["pictures/picture1.png"] * data.PHOTO_VIEWS and index["held"] == ["pictures/picture0.png"]
+    assert rows["places"].shape == (data.PHOTO_VIEWS, 1 + data.LOOKS_PER_CLIP, data.FRAMES, 2)
+    assert rows["places"][-1, -1, -1].sum() == (cache / "train.bin").stat().st_size
+    assert rows["asked"].max() < len(index["variants"])
+    for clip in rows["asked"]:
+        assert len({index["variants"][n][0] for n in clip}) == data.LOOKS_PER_CLIP  # different looks
     assert not list(cache.glob("*.partial"))
 
 
-def test_clips_of_a_picture_move(cache: Path) -> None:
-    clip = np.load(cache / "train.npy", mmap_mode="r")[0, :, 0].astype(int)
-    assert 0.5 < np.abs(np.diff(clip, axis=0)).mean() < 60
+def test_held_out_clips_show_every_look_with_the_noise_of_seed_0(cache: Path) -> None:
+    held = np.load(cache / "held.npy", mmap_mode="r")
+    assert held.shape == (1, data.HELD_FRAMES, 1 + len(LOOKS), 224, 384, 3)
+    clip = np.array(held[0, :1, 0])
+    scene = frames(clip, noise(0, 224, 384).numpy()[0])
+    for n, look in enumerate(LOOKS):
+        assert np.array_equal(held[0, 0, 1 + n], paint(look, scene)[0])
 
 
-def test_batches_pair_a_source_with_its_look(cache: Path) -> None:
-    batches = data.Batches(cache, 4, (64, 96), 1, FILES)
-    source, target, looks = next(iter(batches))
-    assert source.shape == target.shape == (4, 3, 64, 96, 3)
-    original = list(LOOKS).index("original")
-    batches.weights = np.eye(len(LOOKS))[original] + 1e-9
-    source, target, looks = next(iter(batches))
-    assert set(looks) == {original} and np.array_equal(source, target)
+def test_what_is_asked_begins_with_the_plain_look() -> None:
+    every = data.asked()
+    first = [every.wishes[np.flatnonzero(every.look == n)[0]] for n in range(len(LOOKS))]
+    assert set(map(str, first)) == {str(first[0])} and every.look.max() == len(LOOKS) - 1
 
 
-def test_crops_lie_on_the_grid(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "MIRRORED", set())
-    batches = data.Batches(cache, 1, (64, 96), 2, FILES)
-    batches.clips = np.zeros_like(batches.clips)
-    y, x = np.mgrid[0:224, 0:384]
-    batches.clips[..., 0], batches.clips[..., 1] = y % 256, x % 256
-    for _, (source, _, _) in zip(range(20), batches, strict=False):
-        assert not (source[0, 0, 0, 0, :2] % GRID).any()
-
-
-def test_a_cache_older_than_the_manifest_is_trained_on_in_part(cache: Path, tmp_path: Path) -> None:
-    names = json.loads((cache / "index.json").read_text())["train"]
-    np.save(tmp_path / "train.npy", np.stack([np.full((3, 2, 224, 384, 3), n, np.uint8) for n in range(3)]))
-    (tmp_path / "index.json").write_text(json.dumps({"looks": ["original"], "train": ["p/a", "p/gone", "q/a"]}))
-    batches = data.Batches(tmp_path, 8, (64, 96), 0, {"p/a", "q/a"})
-    shown = {int(v) for _, (source, _, _) in zip(range(8), batches, strict=False) for v in np.unique(source)}
-    assert shown == {0, 2}
-    with pytest.raises(ValueError, match="no clip that may be trained on"):
-        data.Batches(cache, 1, (64, 96), 0, {name + "x" for name in names})
-
-
-def test_only_looks_without_a_slant_are_mirrored(tmp_path: Path) -> None:
-    ramp = np.broadcast_to(np.arange(384, dtype=np.float32)[:, None] / 2, (1, 3, 3, 224, 384, 3))
-    np.save(tmp_path / "train.npy", ramp.astype(np.uint8))
-    (tmp_path / "index.json").write_text(json.dumps({"looks": ["pencil", "original"], "train": ["p/a"]}))
-    batches, slopes = data.Batches(tmp_path, 16, (64, 96), 0, {"p/a"}), {0: set(), 1: set()}  # type: ignore[var-annotated]
-    for _, (source, target, looks) in zip(range(4), batches, strict=False):
-        assert np.array_equal(source, target)
-        for look, clip in zip(looks, source.astype(int), strict=True):
-            slopes[int(look)].add(int(np.sign(clip[0, 0, -1, 0] - clip[0, 0, 0, 0])))
-    assert slopes == {0: {1}, 1: {-1, 1}}
-
-
-def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_text("no picture")
-    with pytest.raises(ValueError, match=r"a\.png is not a picture"):
-        data._of_photo(tmp_path / "a.png", 1, np.random.default_rng(0))
-
-
-def test_videos_are_read_and_their_end_is_held_out(make_clip: Any) -> None:
-    clip = make_clip("v.mp4", count=60)
-    frames = data.frames_of(clip)
-    assert len(frames) == 60 and frames[0].shape == (64, 96, 3)
-    shown, held = (data._of_video(clip, 3, flag, np.random.default_rng(0)) for flag in (False, True))
-    assert all(c.shape == (3, 224, 384, 3) for c in (*shown, *held))
-
-
-def test_the_held_out_film_is_the_clip_and_every_look(make_clip: Any, tmp_path: Path) -> None:
-    clip = make_clip("film.mp4", count=data.FILM[0])
+def test_the_held_out_film_is_the_clip_and_every_look(make_clip: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(data, "FILM", (4, 64, 96))
+    clip = make_clip("film.mp4", count=5)
     data.film(Source(clip, "p", "video", "unstated", "evaluate", 1), tmp_path / "video.npy")
     film = np.load(tmp_path / "video.npy", mmap_mode="r")
-    assert film.shape == (48, 1 + len(LOOKS), 288, 512, 3)
+    assert film.shape == (4, 1 + len(LOOKS), 64, 96, 3)
     thermal = list(LOOKS).index("thermal")
-    assert np.array_equal(film[5, 1 + thermal], LOOKS["thermal"](np.array(film[5, 0])))
+    scene = frames(np.array(film[:, 0]), noise(0, 64, 96).numpy()[0])
+    assert np.array_equal(film[3, 1 + thermal], paint("thermal", scene)[3])
     assert not list(tmp_path.glob("*.partial"))
     with pytest.raises(ValueError, match="has 3 frames"):
         short = make_clip("short.mp4", count=3)

@@ -1,5 +1,8 @@
 """The training loop on a tiny set: it learns, stops and goes on."""
 
+import itertools
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,8 @@ import pytest
 import torch
 
 from reverie.models.config import NANO
-from reverie.models.train import fit
+from reverie.models.train import fit, losses
+from reverie.models.train.batches import Batch
 
 
 class Inverting:
@@ -17,14 +21,17 @@ class Inverting:
 
     looks = ("invert", "original")
 
-    def __init__(self) -> None:
-        self.weights, self.rng = np.ones(2), np.random.default_rng(0)
+    def __init__(self, stop_after: int = -1) -> None:
+        self.weights, self.rng, self.stop_after = np.ones(2), np.random.default_rng(0), stop_after
 
-    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
-        while True:
+    def __iter__(self) -> Iterator[Batch]:
+        for n in itertools.count():
+            if n == self.stop_after:
+                os.kill(os.getpid(), signal.SIGTERM)
             coarse = self.rng.integers(0, 256, (2, 1, 4, 4, 3), np.uint8)
             source = coarse.repeat(3, 1).repeat(8, 2).repeat(8, 3)
-            yield source, np.stack([255 - source[0], source[1]]), np.array([0, 1])
+            noise = self.rng.standard_normal((2, 3, 32, 32)).astype(np.float32)
+            yield Batch(source, np.stack([255 - source[0], source[1]]), noise, np.array([0, 1]), np.array([0, 1]))
 
 
 class Phrases:
@@ -44,8 +51,8 @@ class Phrases:
 
 
 class Flat(torch.nn.Module):
-    def forward(self, pictures: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return (pictures - targets).abs().mean()
+    def forward(self, pictures: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return (pictures - targets).abs().mean(), torch.zeros(())
 
 
 def run(folder: Path, minutes: float) -> fit.Run:
@@ -55,24 +62,23 @@ def run(folder: Path, minutes: float) -> fit.Run:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    fit.fit(run(folder, 0.12), Inverting(), Phrases(), Flat())  # type: ignore[arg-type]
+    fit.fit(run(folder, 60), Inverting(stop_after=60), Phrases(), Flat())  # type: ignore[arg-type]
     return folder
 
 
 def test_training_learns(trained: Path) -> None:
     batches, trainer = Inverting(), fit.Trainer(2, run(trained, 1))
-    source, target, looks = next(iter(batches))
-    tensor = lambda a: torch.from_numpy(a).permute(0, 1, 4, 2, 3)
+    batch = losses.clips(next(iter(batches)))
 
     def loss() -> float:
         rng = np.random.default_rng(0)
         torch.manual_seed(0)
-        losses = fit.step_losses(trainer, Flat(), Phrases(), tensor(source), tensor(target), looks, rng)  # type: ignore[arg-type]
-        return float(losses["l1"].detach())
+        found, _ = losses.step_losses(trainer.network, trainer.guess, Flat(), Phrases(), batch, rng)  # type: ignore[arg-type]
+        return float(found["l1"].detach())
 
     fresh = loss()
     trainer.resume(torch.load(trained / "tiny.pt", weights_only=True))
-    assert trainer.step > 5
+    assert 5 < trainer.step <= 60  # told to stop when so many batches were made
     assert loss() < 0.8 * fresh
 
 
@@ -82,6 +88,21 @@ def test_a_run_goes_on_from_its_checkpoint(trained: Path, capsys: pytest.Capture
     after = torch.load(trained / "tiny.pt", weights_only=True)
     assert f"goes on from step {before['step']}" in capsys.readouterr().out
     assert after["step"] > before["step"] and after["seconds"] > before["seconds"]
+
+
+def test_a_new_run_may_begin_with_another_run_of_other_looks(trained: Path) -> None:
+    begun = fit.Trainer(5, run(trained, 1))
+    begun.begin(torch.load(trained / "tiny.pt", weights_only=True))
+    kept = torch.load(trained / "tiny.pt", weights_only=True)["ema"]
+    assert all(torch.equal(begun.network.state_dict()[name], value) for name, value in kept.items())
+    assert begun.step == 0 and len(begun.difficulty) == 5
+
+
+def test_harder_looks_are_noted() -> None:
+    trainer = fit.Trainer(3, run(Path(), 1))
+    for _ in range(50):
+        trainer.note(np.array([0, 2]), torch.tensor([0.5, 0.01]))
+    assert trainer.difficulty[0] > 3 > 1 == trainer.difficulty[1] > 0.6 > trainer.difficulty[2]
 
 
 def test_the_rate_warms_up_holds_and_falls() -> None:

@@ -13,17 +13,28 @@ from typing import Any, ClassVar
 
 MAX_MESSAGE = 16_000_000  # characters; a reference picture is the longest
 MAX_PROMPT = 2_000
+MAX_BLEND, MAX_TRANSITION_S = 4, 10
 MAX_SDP = 200_000
 MAX_CANDIDATE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One prompt of a blend; weights count in relation to each other."""
+
+    prompt: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """Client: another look."""
+    """Client: another look.  `blend` and `transition_s` are ours: with a blend, `prompt` is only its name."""
 
     type: ClassVar[str] = "prompt"
     prompt: str
     enhance_prompt: bool = False
+    blend: tuple[Part, ...] = ()
+    transition_s: float = 0.0  # seconds from the look before to this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,10 @@ class GenerationTick:
     type: ClassVar[str] = "generation_tick"
     seconds: int
     work_saved: float = 0.0  # share of the model's work not done because nothing changed, so far
+    fps: int = 0  # styled frames in the last second
+    step_ms: float = 0.0  # median time of the model's last steps
+    render_width: int = 0  # what the model paints, before it is brought to the camera's size
+    render_height: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +194,12 @@ def parse(text: str | bytes) -> FromClient:
     body = _object(text)
     match body.get("type"):
         case "prompt":
-            return Prompt(_prompt(body), _flag(body, "enhance_prompt"))
+            transition_s = _number(body, "transition_s", MAX_TRANSITION_S) or 0.0
+            return Prompt(_prompt(body), _flag(body, "enhance_prompt"), _blend(body), transition_s)
         case "set_image":
             return _set_image(body)
         case "settings":
-            return ChangeSettings(_strength(body), _seed(body))
+            return ChangeSettings(_number(body, "strength", 1), _seed(body))
         case "offer":
             return Offer(_text(body, "sdp", MAX_SDP))
         case "ice-candidate":
@@ -226,6 +242,25 @@ def _prompt(body: dict[str, Any]) -> str:
     return prompt
 
 
+def _blend(body: dict[str, Any]) -> tuple[Part, ...]:
+    value = body.get("blend") or []
+    if not isinstance(value, list) or len(value) > MAX_BLEND or not all(isinstance(each, dict) for each in value):
+        raise ValueError(f"blend must be a list of at most {MAX_BLEND} objects with prompt and weight")
+    parts = tuple(Part(_prompt(each), _number(each, "weight", 1e6) or 0.0) for each in value)
+    if not all(part.prompt.strip() and part.weight > 0 for part in parts):
+        raise ValueError("every part of a blend needs a prompt and a weight above 0")
+    return parts
+
+
+def _number(body: dict[str, Any], name: str, most: float) -> float | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ValueError(f"{name} must be a number from 0 to {most:g}")
+    return float(value)
+
+
 def _flag(body: dict[str, Any], name: str) -> bool:
     value = body.get(name)
     if value is None:
@@ -241,15 +276,6 @@ def _set_image(body: dict[str, Any]) -> SetImage:
     return SetImage(
         optional("image_data", MAX_MESSAGE), optional("image_ref", 200), prompt, _flag(body, "enhance_prompt")
     )
-
-
-def _strength(body: dict[str, Any]) -> float | None:
-    value = body.get("strength")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("strength must be a number from 0 to 1")
-    return float(value)
 
 
 def _seed(body: dict[str, Any]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -17,6 +19,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from reverie.models import weights
+from reverie.models.blend import Blend, blend, styled
 from reverie.models.config import NANO
 from reverie.models.layers import KV
 from reverie.models.llm import LLM
@@ -26,7 +29,7 @@ from reverie.models.network import Network, Style, channels_last
 from reverie.models.prompt import normal, prompt_states
 from reverie.models.stream import Frames, check
 
-STYLES_KEPT = 64
+PROMPTS_KEPT = 256
 
 
 def load(llm: str | None = None, steps: int = 1, path: Path | None = None) -> Nano:
@@ -68,7 +71,7 @@ class Nano:
         self.network = network  # float32: makes styles
         self.frames = channels_last(copy.deepcopy(network).to(dtype))  # makes frames
         self._llm = language
-        self._styles: OrderedDict[str, tuple[Style, ...]] = OrderedDict()
+        self._tokens: OrderedDict[str, Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
     def stream(self) -> NanoStream:
@@ -76,7 +79,7 @@ class Nano:
 
     def prepare(self, prompt: str) -> None:
         if prompt.strip():
-            self.style(prompt)
+            self.tokens(prompt)
 
     def counts(self) -> dict[str, int]:
         return {}
@@ -84,21 +87,27 @@ class Nano:
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._llm.enhance(prompt)
 
-    def style(self, prompt: str) -> tuple[Style, ...]:
-        """One style per denoising step, in the frames' dtype; the last few dozen prompts are kept."""
+    @torch.inference_mode()
+    def tokens(self, prompt: str) -> Tensor:
+        """Style tokens (1, S, cond) of a prompt; those of the last prompts are kept."""
         key = normal(prompt)
         with self._lock:
-            if key not in self._styles:
-                self._styles[key] = self._make_style(key)
-                if len(self._styles) > STYLES_KEPT:
-                    self._styles.popitem(last=False)
-            self._styles.move_to_end(key)
-            return self._styles[key]
+            if key not in self._tokens:
+                states = prompt_states(self._llm, key, self.network.config.llm_layers)[None]
+                mask = torch.ones(states.shape[:2], dtype=torch.bool)
+                self._tokens[key] = self.network.connector(states, mask)
+                if len(self._tokens) > PROMPTS_KEPT:
+                    self._tokens.popitem(last=False)
+            self._tokens.move_to_end(key)
+            return self._tokens[key]
 
     @torch.inference_mode()
-    def _make_style(self, prompt: str) -> tuple[Style, ...]:
-        states = prompt_states(self._llm, prompt, self.network.config.llm_layers)[None]
-        tokens = self.network.connector(states, torch.ones(states.shape[:2], dtype=torch.bool))
+    def style(self, look: Blend) -> tuple[Style, ...]:
+        """One style per denoising step, in the frames' dtype."""
+        tokens = self.tokens(look[0][0])
+        if len(look) > 1:
+            mixed = torch.stack([weight * self.tokens(prompt) for prompt, weight in look]).sum(0)
+            tokens = F.rms_norm(mixed, (mixed.shape[-1],))
         times = torch.tensor([1 - i / self.steps for i in range(self.steps)])
         styles = (self.network.style(tokens, t[None]) for t in times)
         return tuple(tree_map(lambda x: x.to(self.dtype), style) for style in styles)
@@ -113,15 +122,22 @@ class NanoStream:
         self._model = model
         self._started = False
 
-    def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
+    def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         if not 0 <= seed < 2**32:
             raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be 0 to 1, got {strength}")
-        self._styles = self._model.style(prompt) if prompt.strip() else ()
-        self._prompt, self._seed, self._strength = prompt, seed, strength
+        self._seed, self._strength = seed, strength
         self._forget(0, 0)
         self._started = True
+        self.wear(blend(look))
+
+    def wear(self, look: Blend) -> None:
+        if not self._started:
+            raise RuntimeError("start the stream before it changes its look")
+        self._look = look
+        prompts, self._share = styled(look)
+        self._styles = self._model.style(prompts) if prompts else ()
 
     def step(self, frames: Frames) -> Frames:
         if not self._started:
@@ -145,7 +161,7 @@ class NanoStream:
             x_t = ((1 - left) * picture + left * self._noise).to(model.dtype)
         for ring in self._rings:
             ring.advance()
-        shown = source.lerp(picture * 127.5 + 127.5, self._strength)
+        shown = source.lerp(picture * 127.5 + 127.5, self._strength * self._share)
         return shown.round_().clamp_(0, 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()
 
     def _forget(self, height: int, width: int) -> None:
@@ -163,17 +179,17 @@ class NanoStream:
                 tensors |= {f"{i}.k": ring.kv.k.contiguous(), f"{i}.v": ring.kv.v.contiguous()}
         tensors["numbers"] = torch.tensor([self._seed, self._rings[0].frame, *self._size], dtype=torch.int64)
         tensors["strength"] = torch.tensor(self._strength, dtype=torch.float64)
-        tensors["prompt"] = torch.frombuffer(bytearray(self._prompt.encode() + b"\0"), dtype=torch.uint8)
+        tensors["look"] = torch.frombuffer(bytearray(json.dumps(self._look).encode()), dtype=torch.uint8)
         return save_tensors(tensors, {"model": f"{self._model.name} {self._model.steps} {self._model.dtype}"})
 
     def load(self, state: bytes) -> None:
         try:
             tensors = load_tensors(state)
             seed, frame, height, width = (int(n) for n in tensors["numbers"])
-            prompt = bytes(tensors["prompt"].numpy())[:-1].decode()
+            look = blend((str(prompt), float(w)) for prompt, w in json.loads(tensors["look"].numpy().tobytes()))
             kept = [(tensors[f"{i}.k"], tensors[f"{i}.v"]) for i in range(len(self._model.network.blocks)) if frame]
             strength = float(tensors["strength"])
-        except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this is not a saved stream of {self._model.name}: {error}") from None
         config = self._model.network.config
         tokens = config.slots * (height // 16) * (width // 16)
@@ -183,7 +199,7 @@ class NanoStream:
                 raise ValueError(
                     f"saved memory is {tensor.dtype} {tuple(tensor.shape)}, needs {self._model.dtype} {expected}"
                 )
-        self.start(prompt, seed, strength)
+        self.start(look, seed, strength)
         self._forget(height, width)
         for ring, (k, v) in zip(self._rings, kept, strict=False):
             ring.kv, ring.frame = KV(k.clone(), v.clone()), frame

@@ -18,6 +18,7 @@ from reverie.kernels.machine import Instance, Loaded, memory
 from reverie.kernels.program import join
 from reverie.kernels.validate import validate
 from reverie.models import checkpoint, weights
+from reverie.models.blend import Blend, blend, styled
 from reverie.models.changes import Changes
 from reverie.models.config import NANO
 from reverie.models.device import Device
@@ -25,10 +26,11 @@ from reverie.models.llm_kernel import KernelLLM
 from reverie.models.lowering import MEMORY, Lowering, kv_bytes
 from reverie.models.parts import NOISE, Parts
 from reverie.models.prompt import normal, prompt_tokens
+from reverie.models.quantise import F32
 from reverie.models.stream import Frames, check
-from reverie.models.style import style
+from reverie.models.style import blended, style, style_tokens
 
-STYLES_KEPT, SIZES_KEPT = 64, 8
+PROMPTS_KEPT, SIZES_KEPT = 256, 8
 Bytes = NDArray[np.uint8]
 
 
@@ -61,7 +63,7 @@ class Nano:
 
     def __init__(self, parts: Parts, language: KernelLLM, device: Device, skip: float) -> None:
         self.parts, self.device, self.skip, self._llm = parts, device, skip, language
-        self._styles: OrderedDict[str, Bytes] = OrderedDict()
+        self._tokens: OrderedDict[str, F32] = OrderedDict()
         self._programs: OrderedDict[tuple[int, int], tuple[Loaded, Bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -70,7 +72,7 @@ class Nano:
 
     def prepare(self, prompt: str) -> None:
         if prompt.strip():
-            self.style(prompt)
+            self.tokens(prompt)
 
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._llm.enhance(prompt)
@@ -78,17 +80,22 @@ class Nano:
     def counts(self) -> dict[str, int]:
         return {f"llm_tokens_with_{place}": count for place, count in self.device.tokens.items()}
 
-    def style(self, prompt: str) -> Bytes:
-        """The style slot of a prompt; the last few dozen are kept."""
+    def tokens(self, prompt: str) -> F32:
+        """Style tokens of a prompt; those of the last prompts are kept."""
         key = normal(prompt)
         with self._lock:
-            if key not in self._styles:
+            if key not in self._tokens:
                 states = self._llm.states(prompt_tokens(self._llm.tokenize, prompt))
-                self._styles[key] = style(self.parts, states)
-                if len(self._styles) > STYLES_KEPT:
-                    self._styles.popitem(last=False)
-            self._styles.move_to_end(key)
-            return self._styles[key]
+                self._tokens[key] = style_tokens(self.parts, states)
+                if len(self._tokens) > PROMPTS_KEPT:
+                    self._tokens.popitem(last=False)
+            self._tokens.move_to_end(key)
+            return self._tokens[key]
+
+    def style(self, look: Blend) -> Bytes:
+        """The style slot of a look, about 1 ms when its prompts are known."""
+        prompts, shares = zip(*look, strict=True)
+        return style(self.parts, blended([self.tokens(prompt) for prompt in prompts], shares))
 
     def instance(self, height: int, width: int) -> Instance:
         """Memory for one stream of frames of a size."""
@@ -119,15 +126,30 @@ class NanoStream:
         self._cells = self._skipped = 0
         self._instance: Instance | None = None
 
-    def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
+    def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         if not 0 <= seed < 2**32:
             raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be 0 to 1, got {strength}")
-        self._style = self._model.style(prompt) if prompt.strip() else None
-        self._prompt, self._seed, self._strength = prompt, seed, strength
+        self._seed, self._strength = seed, strength
         self._size, self._frame, self._instance = (0, 0), 0, None
         self._started = True
+        self.wear(blend(look))
+
+    def wear(self, look: Blend) -> None:
+        if not self._started:
+            raise RuntimeError("start the stream before it changes its look")
+        self._look = look
+        prompts, self._share = styled(look)
+        self._style = self._model.style(prompts) if prompts else None
+        self._changes = None  # nothing of what is held has this look
+        if self._instance is not None and self._style is not None:
+            self._dress(self._instance, self._style)
+
+    def _dress(self, instance: Instance, style: Bytes) -> None:
+        instance["style"] = style
+        instance["strength"][:4] = np.array([self._strength * self._share], np.float32).view(np.uint8)
+        instance.place()
 
     def step(self, frames: Frames) -> Frames:
         if not self._started:
@@ -172,10 +194,9 @@ class NanoStream:
         model = self._model
         instance = self._instance = model.instance(height, width)
         assert self._style is not None
-        instance["style"] = self._style
+        self._dress(instance, self._style)
         raw = noise(self._seed, height, width)
         instance["noise"][: raw.size] = raw
-        instance["strength"][:4] = np.array([self._strength], np.float32).view(np.uint8)
         self._slots = [[instance[f"{name}.{i}"] for name in MEMORY] for i in range(model.parts.config.blocks)]
         self._size, self._frame, self._changes = (height, width), 0, None
 
@@ -192,18 +213,18 @@ class NanoStream:
             arrays |= {f"{i}.{k}": slot.copy() for k, slot in enumerate(slots)}
         arrays["numbers"] = np.array([self._seed, self._frame, *self._size], np.int64)
         arrays["strength"] = np.array(self._strength)
-        arrays["prompt"] = np.frombuffer(self._prompt.encode() + b"\0", np.uint8)
+        arrays["look"] = np.frombuffer(json.dumps(self._look).encode(), np.uint8)
         return save_arrays(arrays, {"model": f"{self._model.name} int8"})
 
     def load(self, state: bytes) -> None:
         try:
             arrays = load_arrays(state)
             seed, frame, height, width = (int(n) for n in arrays["numbers"])
-            prompt = arrays["prompt"].tobytes()[:-1].decode()
+            look = blend((str(prompt), float(weight)) for prompt, weight in json.loads(arrays["look"].tobytes()))
             blocks = range(self._model.parts.config.blocks if frame else 0)
             kept: Sequence[Sequence[Bytes]] = [[arrays[f"{i}.{k}"] for k in range(len(MEMORY))] for i in blocks]
             strength = float(arrays["strength"])
-        except (SafetensorError, KeyError, ValueError, UnicodeDecodeError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this is not a saved stream of {self._model.name}: {error}") from None
         if frame:
             check(np.empty((0, height, width, 3), np.uint8))
@@ -211,7 +232,7 @@ class NanoStream:
         for content in (x for slots in kept for x in slots):
             if content.dtype != np.uint8 or content.shape != expected:
                 raise ValueError(f"saved memory is {content.dtype} {content.shape}, needs uint8 {expected}")
-        self.start(prompt, seed, strength)
+        self.start(look, seed, strength)
         if not frame or self._style is None:
             return
         self._forget(height, width)

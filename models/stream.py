@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie.models.blend import Blend
+
 Frames = NDArray[np.uint8]  # (T, H, W, 3) RGB
 MAX_AREA = 1280 * 720
 
@@ -25,18 +27,25 @@ class StreamModel(Protocol):
     def work_saved(self) -> float:
         """Share of the work that was not done because nothing changed, 0 to 1."""
 
-    def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
+    def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         """Take on a look and forget what was shown.
 
         Args:
-            prompt: free words; "" (after strip) is no look at all: frames come back as they are.
+            look: free words, or shares of several; "" (after strip) is no look: frames come back as they are.
             seed: 0 <= seed < 2**32, fixes the noise of the stream.
             strength: 0 gives the input back bit for bit, 1 is the look alone.
         Raises: ValueError if seed or strength is out of range.
         """
 
+    def wear(self, look: Blend) -> None:
+        """Another look from the next frame on, without forgetting what was shown: for a frame of a transition.
+
+        The look may have a share of "", the camera: it takes that share of the strength.
+        Raises: RuntimeError before the first `start`.
+        """
+
     def step(self, frames: Frames) -> Frames:
-        """Return the frames in the look of `start`.
+        """Return the frames in the look of `start` or `wear`.
 
         Args:
             frames: (T, H, W, 3) uint8 RGB, any T >= 0.
@@ -60,7 +69,7 @@ class Model(Protocol):
         """A new stream; `start` it before the first `step`."""
 
     def prepare(self, prompt: str) -> None:
-        """Compute and keep what `start(prompt)` will need, so that it returns at once."""
+        """Compute and keep what `start` and `wear` will need of a prompt, so that they return at once."""
 
     def enhance(self, prompt: str) -> Iterator[str]:
         """Pieces of a richer prompt as the LLM writes them, to be joined without a separator."""

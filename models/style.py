@@ -6,6 +6,7 @@ Runs once per prompt; what it fills is the slot `style` that the video program r
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,12 @@ from reverie.models.quantise import F32
 EPSILON = float(np.finfo(np.float32).eps)
 
 
-def style(parts: Parts, states: F32, t: float = 1.0) -> NDArray[np.uint8]:
-    """The style buffer of a prompt.
+def style(parts: Parts, tokens: F32, t: float = 1.0) -> NDArray[np.uint8]:
+    """The style buffer of a look.
 
-    Args: states: (L, D) float32, the LLM states that the connector reads, side by side.  t: timestep, 1 is pure noise.
+    Args: tokens: (S, cond) style tokens, of a prompt or blended.  t: timestep, 1 is pure noise.
     """
     w, config = parts.weights, parts.config
-    tokens = style_tokens(parts, states)
     c = condition(parts, tokens, t)
     slot = memory(parts.style_bytes)
     widths = config.widths
@@ -47,7 +47,7 @@ def style(parts: Parts, states: F32, t: float = 1.0) -> NDArray[np.uint8]:
 
 
 def style_tokens(parts: Parts, states: F32) -> F32:
-    """LLM states (L, D) to style tokens (S, cond)."""
+    """What the connector makes of a prompt's LLM states (L, D) float32, its layers side by side: tokens (S, cond)."""
     w = parts.weights
     x = states - states.mean(1, keepdims=True)
     x = x / np.sqrt((x * x).mean(1, keepdims=True) + np.float32(1e-5))
@@ -59,6 +59,13 @@ def style_tokens(parts: Parts, states: F32) -> F32:
     x = np.einsum("hsl,lhk->shk", weights / weights.sum(-1, keepdims=True), v).reshape(len(q), -1)
     up = _rows(_unit(x), w["connector.up.weight"], w["connector.up.bias"])
     return _unit(x + _rows(_swish(up), w["connector.down.weight"], w["connector.down.bias"]))
+
+
+def blended(tokens: Sequence[F32], shares: Sequence[float]) -> F32:
+    """Style tokens of a blend: the mean of the prompts' by their shares, of the length that the network knows."""
+    if len(tokens) == 1:
+        return tokens[0]
+    return _unit(np.average(np.stack(tokens), axis=0, weights=np.array(shares)).astype(np.float32))
 
 
 def condition(parts: Parts, tokens: F32, t: float) -> F32:

@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reverie.models.blend import Blend, blend, styled
 from reverie.models.stream import Frames
 
 TINTS = {"red": (1.0, 0.2, 0.2), "green": (0.2, 1.0, 0.2), "blue": (0.2, 0.2, 1.0)}
@@ -40,12 +42,17 @@ class ToyStream:
     work_saved = 0.0
 
     def __init__(self) -> None:
-        self._look: tuple[str, int, float] | None = None
+        self._look: Blend | None = None
 
-    def start(self, prompt: str, seed: int = 0, strength: float = 1.0) -> None:
+    def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         if not 0 <= seed < 2**32 or not 0 <= strength <= 1:
             raise ValueError(f"seed {seed} or strength {strength} is out of range")
-        self._look, self._frame = (prompt, seed, strength), 0
+        self._look, self._seed, self._strength, self._frame = blend(look), seed, strength, 0
+
+    def wear(self, look: Blend) -> None:
+        if self._look is None:
+            raise RuntimeError("start the stream before it changes its look")
+        self._look = look
 
     def step(self, frames: Frames) -> Frames:
         if self._look is None:
@@ -56,25 +63,28 @@ class ToyStream:
 
     def _one(self, frame: Frames) -> Frames:
         assert self._look is not None
-        prompt, _, strength = self._look
-        words = set(prompt.lower().split())
+        parts, share = styled(self._look)
+        words = {word for prompt, _ in parts for word in prompt.split()}
         self._frame += 1
         if "crash" in words and self._frame == 10:
             raise RuntimeError("the toy was asked to crash")
         time.sleep(SLOW_S if "slow" in words else STALL_S if "stall" in words and self._frame % 20 == 0 else 0)
         if not words:
             return frame.copy()
-        tint = next((TINTS[word] for word in prompt.lower().split() if word in TINTS), (1.0, 1.0, 1.0))
-        shown = (255 - frame) * np.array(tint, np.float32)
-        return np.round(frame + strength * (shown - frame)).astype(np.uint8)
+        tint = sum((weight * _tint(prompt) for prompt, weight in parts), np.zeros(3, np.float32))
+        return np.round(frame + self._strength * share * ((255 - frame) * tint - frame)).astype(np.uint8)
 
     def save(self) -> bytes:
-        return json.dumps([self._look, self._frame]).encode()
+        return json.dumps([self._look, self._seed, self._strength, self._frame]).encode()
 
     def load(self, state: bytes) -> None:
         try:
-            (prompt, seed, strength), frame = json.loads(state)
+            look, seed, strength, frame = json.loads(state)
+            self.start(blend((str(prompt), float(weight)) for prompt, weight in look), seed, strength)
         except (ValueError, TypeError):
             raise ValueError("this is not a saved stream of toy") from None
-        self.start(prompt, seed, strength)
         self._frame = int(frame)
+
+
+def _tint(prompt: str) -> NDArray[np.float32]:
+    return np.array(next((TINTS[word] for word in prompt.split() if word in TINTS), (1.0, 1.0, 1.0)), np.float32)

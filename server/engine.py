@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import av
 
+from reverie.models.blend import CAMERA, Blend, Fade
 from reverie.models.stream import StreamModel
 from reverie.server.metrics import Metrics
 from reverie.server.pictures import resize, to_frame, to_rgb
@@ -25,9 +26,15 @@ log = logging.getLogger(__name__)
 class Look:
     """What a session wants to see."""
 
-    prompt: str = ""
+    name: str = ""  # what the client called it
+    blend: Blend = CAMERA
     seed: int = 0
     strength: float = 1.0
+    transition_s: float = 0.0  # from the look before to this one
+
+    @property
+    def styled(self) -> bool:
+        return self.blend != CAMERA
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +56,36 @@ class Feed:
         """Args: deliver, failed: called on the engine's thread with a styled frame and its step, or with a sentence."""
         self.stream, self.deliver, self.failed = stream, deliver, failed
         self.steps = 0
+        self.took_ms: deque[float] = deque(maxlen=30)  # the last steps
+        self.size = (0, 0)  # width and height that the model paints
         self.look: Look | None = None  # to take on before the next frame
         self.frame: Shot | None = None
+        self._worn: Blend = CAMERA
+        self._taken: Look | None = None
+        self._fade: Fade | None = None
+
+    def want(self, look: Look) -> None:
+        """The look of the next frame; while the camera is shown, that is what a transition begins with."""
+        self.look = look
+        if not look.styled:
+            self._worn, self._fade = CAMERA, None
+
+    def dress(self, look: Look | None, now: float) -> None:
+        """Give the stream the look of a frame at a time, in seconds.  Only the end of a transition forgets the past."""
+        if look is not None:
+            before, self._taken = self._taken, look
+            if self._fade is None or look.transition_s or look.blend != self._fade.new:
+                self._fade = Fade(self._worn, look.blend, now, look.transition_s)
+            if before is None or (before.seed, before.strength) != (look.seed, look.strength):
+                self.stream.start(self._worn, look.seed, look.strength)
+        if self._fade is None or self._taken is None:
+            return
+        self._worn = self._fade.at(now)
+        if self._worn == self._fade.new:
+            self._fade = None
+            self.stream.start(self._worn, self._taken.seed, self._taken.strength)
+        else:
+            self.stream.wear(self._worn)
 
 
 class Engine:
@@ -76,7 +111,7 @@ class Engine:
     def take_on(self, feed: Feed, look: Look) -> None:
         """The look of the feed's next frame.  Locked: the engine may be taking the one before at this moment."""
         with self._wake:
-            feed.look = look
+            feed.want(look)
 
     def put(self, feed: Feed, frame: av.VideoFrame) -> None:
         """Offer a camera frame; a newer one replaces it if the device is busy."""
@@ -121,13 +156,15 @@ class Engine:
                 feed.deliver(styled, feed.steps)
 
     def _step(self, feed: Feed, shot: Shot, look: Look | None) -> av.VideoFrame:
-        if look is not None:
-            feed.stream.start(look.prompt, look.seed, look.strength)
+        feed.dress(look, shot.decoded_at)
         source = to_rgb(shot.frame)
         small = resize(source, *render_size(shot.frame.width, shot.frame.height))
         began = time.monotonic()
         styled = feed.stream.step(small[None])[0]
-        self.metrics.step_s.observe(time.monotonic() - began)
+        took = time.monotonic() - began
+        self.metrics.step_s.observe(took)
+        feed.took_ms.append(took * 1000)
+        feed.size = small.shape[1], small.shape[0]
         self.metrics.steps.inc()
         feed.steps += 1
         shown = to_frame(upscale(styled, source))

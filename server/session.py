@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import statistics
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
 import av
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from aiortc.sdp import candidate_from_sdp
 
 from reverie.client.protocol import (
     Candidate,
@@ -24,15 +23,17 @@ from reverie.client.protocol import (
     GenerationEnded,
     GenerationStarted,
     GenerationTick,
+    Part,
     PromptEnhanced,
     Status,
 )  # fmt: skip
+from reverie.models.blend import blend
 from reverie.models.stream import Model
 from reverie.server.engine import Engine, Feed, Look
 from reverie.server.errors import BadOffer
 from reverie.server.mailbox import Latest
 from reverie.server.metrics import Metrics
-from reverie.server.rtc_tuning import hint_bitrate
+from reverie.server.peer import Peer
 from reverie.server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -71,26 +72,34 @@ class Session:
         self._look = Look()
         self._wanted = 0  # counts looks asked for; an older answer of the LLM is dropped
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._peer: RTCPeerConnection | None = None
+        self._peer: Peer | None = None
         self._out = OutTrack()
         self._relay = MediaRelay()
         self._feed: Feed | None = None
+        self._styled = 0  # frames shown
         self._styled_at = 0.0
         self._asked_at = 0.0
         self._shown_pts: int | None = None
-        self._state = ""
+        self._told: Status | None = None
         self._crashed = ""
         self._started_at: float | None = None
         self._closed = False
 
-    async def set_prompt(self, prompt: str, enhance: bool = False) -> None:
-        """Take on a look as soon as the LLM has read it; "" is no look.  With `enhance` the raw one comes first."""
+    async def set_prompt(
+        self, prompt: str, enhance: bool = False, parts: Sequence[Part] = (), transition_s: float = 0.0
+    ) -> None:
+        """Take on a look as soon as the LLM has read it; "" is no look.  With `enhance` the raw one comes first.
+
+        Args: parts: of a blend, whose name is `prompt`.  transition_s: seconds from the look before to this one.
+        """
         self._wanted += 1
         wanted = self._wanted
-        await self._loop.run_in_executor(self._words, self._model.prepare, prompt)
+        look = blend([(part.prompt, part.weight) for part in parts] or prompt)
+        for each, _ in look:
+            await self._loop.run_in_executor(self._words, self._model.prepare, each)
         if wanted == self._wanted:
-            self._apply(replace(self._look, prompt=prompt))
-            if enhance and prompt.strip():
+            self._apply(replace(self._look, name=prompt, blend=look, transition_s=transition_s))
+            if enhance and not parts and self._look.styled:
                 self._start(self._enhance(prompt, wanted))
 
     def change(self, strength: float | None, seed: int | None) -> None:
@@ -100,6 +109,7 @@ class Session:
                 look,
                 strength=look.strength if strength is None else strength,
                 seed=look.seed if seed is None else seed,
+                transition_s=0.0,
             )
         )
 
@@ -107,34 +117,13 @@ class Session:
         """Connect and return the answer's SDP, all candidates inside.  Raises BadOffer."""
         if self._peer is not None:
             raise BadOffer("a session takes one offer; open another WebSocket for another")
-        servers = [RTCIceServer(urls=url) for url in self._settings.ice_servers]
-        self._peer = peer = RTCPeerConnection(RTCConfiguration(iceServers=servers))
-        peer.on("track", self._on_track)
-        peer.on("connectionstatechange", self._on_connection)
-        try:
-            await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
-            if not any(transceiver.kind == "video" for transceiver in peer.getTransceivers()):
-                raise BadOffer("the offer has no video")
-            await peer.setLocalDescription(await peer.createAnswer())
-        except BadOffer:
-            raise
-        except Exception as error:  # foreign SDP: aiortc answers nonsense with whatever it trips over
-            raise BadOffer(f"the offer cannot be answered: {type(error).__name__}: {str(error)[:200]}") from None
-        return hint_bitrate(peer.localDescription.sdp, self._settings.start_bitrate)
+        self._peer = Peer(self._settings, self._on_track, self._on_failed)
+        return await self._peer.answer(sdp)
 
     async def add_candidate(self, message: Candidate) -> None:
         """Raises ValueError if the candidate cannot be read."""
-        if self._peer is None or message.candidate is None or not message.candidate["candidate"]:
-            return
-        text = message.candidate["candidate"]
-        try:
-            candidate = candidate_from_sdp(text.removeprefix("candidate:"))
-        except (ValueError, IndexError, AssertionError):
-            raise ValueError(f"the candidate cannot be read: {text[:100]!r}") from None
-        candidate.sdpMLineIndex, candidate.sdpMid = message.candidate["sdpMLineIndex"], message.candidate["sdpMid"]
-        if candidate.sdpMid is None and candidate.sdpMLineIndex is None:
-            raise ValueError("a candidate needs sdpMid or sdpMLineIndex")
-        await self._peer.addIceCandidate(candidate)
+        if self._peer is not None:
+            await self._peer.add_candidate(message)
 
     async def close(self, reason: str) -> None:
         """Hang up; the client is told how long it was served and why it ends."""
@@ -154,11 +143,11 @@ class Session:
         """Hand a look to the engine.  After a crash, a new look is a new try with a new stream."""
         if self._closed:
             return
-        if not self._look.prompt.strip():
+        if not self._look.styled:
             self._asked_at = time.monotonic()  # coming from passthrough, the model has its time to begin
         self._look = look
         self._crashed = ""
-        if look.prompt.strip() and self._feed is None:
+        if look.styled and self._feed is None:
             self._feed = Feed(
                 self._model.stream(), self._from_engine(self._on_styled), self._from_engine(self._on_crash)
             )
@@ -188,7 +177,7 @@ class Session:
             return  # the LLM had nothing to add; the raw prompt stays
         await self._loop.run_in_executor(self._words, self._model.prepare, rich)
         if wanted == self._wanted:
-            self._apply(replace(self._look, prompt=rich))
+            self._apply(replace(self._look, name=rich, blend=blend(rich)))
             self._send(PromptEnhanced(rich))
 
     def _start(self, work: Any) -> None:
@@ -199,9 +188,8 @@ class Session:
     def _on_track(self, track: MediaStreamTrack) -> None:
         assert self._peer is not None
         if track.kind == "audio":
-            self._peer.addTrack(self._relay.subscribe(track))
-        elif not any(sender.track is self._out for sender in self._peer.getSenders()):
-            self._peer.addTrack(self._out)
+            self._peer.send(self._relay.subscribe(track))
+        elif self._peer.send(self._out):
             self._start(self._watch(track))
 
     async def _watch(self, track: MediaStreamTrack) -> None:
@@ -216,7 +204,7 @@ class Session:
             return
 
     def _on_camera(self, frame: av.VideoFrame) -> None:
-        styling = self._feed is not None and bool(self._look.prompt.strip()) and not self._crashed
+        styling = self._feed is not None and self._look.styled and not self._crashed
         if styling:
             assert self._feed is not None
             self._engine.put(self._feed, frame)
@@ -225,11 +213,13 @@ class Session:
         self._note()
 
     def _on_styled(self, frame: av.VideoFrame, step: int) -> None:
-        if self._closed or not self._look.prompt.strip():
+        if self._closed or not self._look.styled:
             return  # hung up, or the look was taken off, while this frame was made
         if self._lag_s(frame) < STALL_S:  # else the camera goes on: this frame is too old to be shown
             self._styled_at = time.monotonic()
-        if self._show(frame, "styled") and self._started_at is None:
+        shown = self._show(frame, "styled")
+        self._styled += shown
+        if shown and self._started_at is None:
             self._started_at = time.monotonic()
             self._send(GenerationStarted())
             self._start(self._tick())
@@ -265,26 +255,31 @@ class Session:
         late = time.monotonic() - max(self._styled_at, self._asked_at) > STALL_S
         if self._crashed:
             state, reason = "crashed", self._crashed
-        elif not self._look.prompt.strip():
+        elif not self._look.styled:
             state, reason = "passthrough", "no look is set"
         elif late:
             state, reason = "stalled", f"the model made no frame for {STALL_S * 1000:.0f} ms; the camera is shown"
         else:
-            state, reason = "styled", self._look.prompt
-        if state != self._state:
+            state, reason = "styled", self._look.name
+        if Status(state, reason) != self._told:
             if state == "stalled":
                 self._metrics.stalls.labels("stalled").inc()
-            self._state = state
-            self._send(Status(state, reason))
+            self._told = Status(state, reason)
+            self._send(self._told)
 
     async def _tick(self) -> None:
         seconds = 0
         while True:
+            before = self._styled
             await asyncio.sleep(1)
             seconds += 1
-            self._send(GenerationTick(seconds, round(self._feed.stream.work_saved, 3) if self._feed else 0.0))
+            fps = self._styled - before
+            if (feed := self._feed) is None:
+                self._send(GenerationTick(seconds, fps=fps))
+                continue
+            step_ms = round(statistics.median(tuple(feed.took_ms) or (0.0,)), 2)
+            self._send(GenerationTick(seconds, round(feed.stream.work_saved, 3), fps, step_ms, *feed.size))
 
-    async def _on_connection(self) -> None:
-        if self._peer is not None and self._peer.connectionState == "failed":
-            self._send(Failure("the media connection failed; connect again", "media_failed"))
-            self.over.set()
+    def _on_failed(self) -> None:
+        self._send(Failure("the media connection failed; connect again", "media_failed"))
+        self.over.set()

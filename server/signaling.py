@@ -94,10 +94,10 @@ async def _receive(socket: WebSocket, over: asyncio.Event) -> Message | None:
 async def _obey(message: object, session: Session, send: Sender) -> None:
     """Raises: ValueError if it cannot be done; ServiceError if the session must end."""
     match message:
-        case Prompt(prompt, enhance):
-            if not prompt.strip():
+        case Prompt(prompt, enhance, parts, transition_s):
+            if not prompt.strip() and not parts:
                 return send(PromptAck(prompt, False, "the prompt is empty; set_image with nulls shows the camera"))
-            await session.set_prompt(prompt, enhance)
+            await session.set_prompt(prompt, enhance, parts, transition_s)
             send(PromptAck(prompt, True))
         case SetImage(image, reference, prompt, enhance):
             if image is not None or reference is not None:

@@ -12,6 +12,7 @@ from clips import Clip
 from torch import Tensor, nn
 
 from reverie.models import nano
+from reverie.models.blend import blend
 from reverie.models.layers import KV
 from reverie.models.network import Style
 
@@ -40,7 +41,7 @@ class Step(nn.Module):
 
 def openvino(model: nano.Nano, clip: Clip) -> dict[str, Callable[[], object]]:
     """`bf16` and `int8` (NNCF, calibrated on the clip): each runs one frame, for lowest latency on two threads."""
-    style = nano.Nano(model.network, model._llm, 1, torch.float32).style("pencil sketch")[0]
+    style = nano.Nano(model.network, model._llm, 1, torch.float32).style(blend("pencil sketch"))[0]
     step, noise = Step(model, style).eval(), nano.noise(0, 288, 512)
     frames = [torch.from_numpy(f.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1 for f in clip]
     inputs = [[f, noise] for f in frames]
@@ -69,7 +70,7 @@ def through_torch(model: nano.Nano, frame: Clip) -> dict[str, Callable[[], objec
     stream = model.stream()
     stream.start("pencil sketch")
     runs["eager"] = lambda: stream.step(frame[None])
-    style, noise = model.style("pencil sketch")[0], nano.noise(0, 288, 512).to(model.dtype)
+    style, noise = model.style(blend("pencil sketch"))[0], nano.noise(0, 288, 512).to(model.dtype)
     step = Step(model, style)
     step.network = model.frames
     compiled = torch.compile(step, dynamic=False)

@@ -43,7 +43,7 @@ def test_known_traps_are_refused(text: str) -> None:
 
 
 MESSAGES = [
-    p.Prompt("néon 🎉", True), p.SetImage(), p.SetImage("aGk=", None, "x", True), p.ChangeSettings(0.5, 7), p.Offer("v=0"),
+    p.Prompt("néon 🎉", True), p.Prompt("dusk", False, (p.Part("a", 1.0), p.Part("b", 2.5)), 1.5), p.SetImage(), p.SetImage("aGk=", None, "x", True), p.ChangeSettings(0.5, 7), p.Offer("v=0"),
     p.Candidate(None), p.Candidate({"candidate": "candidate:1", "sdpMLineIndex": 0, "sdpMid": "0"}), p.LivekitJoin(),
 ]  # fmt: skip
 

@@ -140,7 +140,7 @@ def test_more_denoising_steps_work(through_torch: nano.Nano, steps: int) -> None
 
 
 def test_prompts_that_differ_in_case_and_space_share_a_style(model: Nano) -> None:
-    assert model.style("  Neon   Outlines. ") is model.style("neon outlines")
+    assert model.tokens("  Neon   Outlines. ") is model.tokens("neon outlines")
 
 
 def test_an_llm_that_is_not_there_is_named() -> None:

@@ -35,7 +35,7 @@ def expected(network: Network, tokens: Tensor) -> Style:
 
 def numbers(parts: Parts, name: str, *shape: int) -> F32:
     at = parts.style[name]
-    slot = style(parts, STATES)
+    slot = style(parts, style_tokens(parts, STATES))
     return slot[at : at + 4 * int(np.prod(shape))].view(np.float32).reshape(shape)
 
 
@@ -108,7 +108,7 @@ def test_style_keys_and_values_are_packed_as_those_of_a_frame(parts: Parts, expe
     from reverie.kernels.reference_video import _keys
     from reverie.kernels.tasks import BLOCK, BLOCK_BYTES, HEAD
 
-    slot = style(parts, STATES)
+    slot = style(parts, style_tokens(parts, STATES))
     for i, kv in enumerate(expected.tokens):
         at, step = parts.style[f"blocks.{i}.kv"], parts.quants[f"blocks.{i}.v"].step
         blocks = slot[at : at + 3 * BLOCK_BYTES].reshape(3, 1, BLOCK_BYTES)

@@ -8,6 +8,7 @@ from typing import Any
 import av
 import numpy as np
 
+from reverie.models.blend import blend
 from reverie.models.toy import ToyModel
 from reverie.server.engine import Engine, Feed, Look
 from reverie.server.metrics import Metrics
@@ -26,7 +27,7 @@ class Seen:
         self.frames: list[tuple[av.VideoFrame, int]] = []
         self.failures: list[str] = []
         self.feed = Feed(ToyModel().stream(), lambda *news: self.frames.append(news), self.failures.append)
-        self.feed.look = Look(prompt)
+        self.feed.look = Look(prompt, blend(prompt))
         engine.add(self.feed)
 
 
@@ -117,7 +118,7 @@ def test_a_look_set_while_the_one_before_is_taken_is_not_lost() -> None:
         def look(self) -> Look | None:
             found = self._look
             if found is not None and self.setter is None and threading.current_thread().name == "engine":
-                self.setter = threading.Thread(target=engine.take_on, args=(self, Look("blue")))
+                self.setter = threading.Thread(target=engine.take_on, args=(self, Look("blue", blend("blue"))))
                 self.setter.start()
                 self.setter.join(0.05)  # with the lock it waits; without, it is through and lost
             return found
@@ -129,7 +130,7 @@ def test_a_look_set_while_the_one_before_is_taken_is_not_lost() -> None:
     frames: list[av.VideoFrame] = []
     feed = Watched(ToyModel().stream(), lambda shown, step: frames.append(shown), lambda reason: None)
     engine.add(feed)
-    engine.take_on(feed, Look("invert"))
+    engine.take_on(feed, Look("invert", blend("invert")))
     engine.put(feed, frame(0))
     wait(lambda: len(frames) == 1)
     assert feed.setter is not None
@@ -139,3 +140,23 @@ def test_a_look_set_while_the_one_before_is_taken_is_not_lost() -> None:
     red, _, blue = frames[1].to_ndarray(format="rgb24").mean((0, 1))
     assert blue > red + 20
     engine.stop()
+
+
+def test_a_transition_passes_through_blends_and_ends_at_the_new_look() -> None:
+    stream = ToyModel().stream()
+    feed = Feed(stream, lambda *news: None, lambda reason: None)
+    red, blue = (Look(name, blend(name), transition_s=2.0) for name in ("red", "blue"))
+    source = np.full((1, 16, 16, 3), 100, np.uint8)
+
+    def shown(look: Look | None, now: float) -> list[int]:
+        feed.dress(look, now)
+        return [int(x) for x in stream.step(source)[0, 0, 0]]
+
+    assert shown(red, 0) == [100, 100, 100]  # out of the camera's picture
+    faded = [shown(None, now) for now in (0.5, 1, 1.5, 2)]
+    assert faded == sorted(faded) and faded[-1] == [155, 31, 31]
+    assert shown(blue, 3) == [155, 31, 31]
+    half = shown(None, 4)
+    assert half == [93, 31, 93]
+    assert shown(Look("blue", blue.blend, strength=0.5), 4) == [96, 66, 96]  # settings do not end it
+    assert shown(None, 5) == [66, 66, 128]

@@ -186,14 +186,18 @@ async def test_after_a_stall_the_first_frame_in_time_brings_the_look_back() -> N
 
 
 async def test_a_failed_media_connection_ends_the_session_and_says_so() -> None:
-    class Peer:
-        connectionState = "failed"
-
-        async def close(self) -> None: ...
-
     with visit() as (session, told, _):
-        session._peer = Peer()  # type: ignore[assignment]
-        await session._on_connection()
+        session._on_failed()
         assert session.over.is_set()
-        assert (told[-1].type, told[-1].error_type) == ("error", "media_failed")
-        await session.close("disconnect")
+        assert told[-1].error_type == "media_failed"
+
+
+async def test_a_blend_is_shown_after_its_transition(server: Any, call: Any) -> None:
+    async with call("red") as client:
+        await client.sees(RED)
+        parts = [{"prompt": "red", "weight": 1}, {"prompt": "blue", "weight": 1}]
+        await client.say(type="prompt", prompt="sunset", blend=parts, transition_s=0.3)
+        await client.sees(tuple((r + b) // 2 for r, b in zip(RED, BLUE, strict=True)))
+        assert client.heard("prompt_ack", prompt="sunset", success=True)
+        await client.until(lambda: client.heard("status", state="styled", reason="sunset"))
+        await client.until(lambda: any(m.get("fps", 0) > 0 and m["render_width"] > 0 for m in client.told))

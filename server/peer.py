@@ -1,0 +1,70 @@
+"""The server's end of one plain WebRTC connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
+from aiortc.sdp import candidate_from_sdp
+
+from reverie.client.protocol import Candidate
+from reverie.server.errors import BadOffer
+from reverie.server.rtc_tuning import hint_bitrate
+from reverie.server.settings import Settings
+
+
+class Peer:
+    """Answers one offer."""
+
+    def __init__(
+        self, settings: Settings, on_track: Callable[[MediaStreamTrack], None], on_failed: Callable[[], None]
+    ) -> None:
+        """Args: on_track: called with each track of the client.  on_failed: called when the media cannot flow."""
+        servers = [RTCIceServer(urls=url) for url in settings.ice_servers]
+        self._start_bitrate, self._on_failed = settings.start_bitrate, on_failed
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._connection.on("track", on_track)
+        self._connection.on("connectionstatechange", self._on_state)
+
+    async def answer(self, sdp: str) -> str:
+        """The answer's SDP, all candidates inside.  Raises BadOffer."""
+        connection = self._connection
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            if not any(transceiver.kind == "video" for transceiver in connection.getTransceivers()):
+                raise BadOffer("the offer has no video")
+            await connection.setLocalDescription(await connection.createAnswer())
+        except BadOffer:
+            raise
+        except Exception as error:  # foreign SDP: aiortc answers nonsense with whatever it trips over
+            raise BadOffer(f"the offer cannot be answered: {type(error).__name__}: {str(error)[:200]}") from None
+        return hint_bitrate(connection.localDescription.sdp, self._start_bitrate)
+
+    async def add_candidate(self, message: Candidate) -> None:
+        """Raises ValueError if the candidate cannot be read."""
+        if message.candidate is None or not message.candidate["candidate"]:
+            return
+        text = message.candidate["candidate"]
+        try:
+            candidate = candidate_from_sdp(text.removeprefix("candidate:"))
+        except (ValueError, IndexError, AssertionError):
+            raise ValueError(f"the candidate cannot be read: {text[:100]!r}") from None
+        candidate.sdpMLineIndex, candidate.sdpMid = message.candidate["sdpMLineIndex"], message.candidate["sdpMid"]
+        if candidate.sdpMid is None and candidate.sdpMLineIndex is None:
+            raise ValueError("a candidate needs sdpMid or sdpMLineIndex")
+        await self._connection.addIceCandidate(candidate)
+
+    def send(self, track: MediaStreamTrack) -> bool:
+        """Send a track to the client; False if it is sent already."""
+        if any(sender.track is track for sender in self._connection.getSenders()):
+            return False
+        self._connection.addTrack(track)
+        return True
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def _on_state(self) -> None:
+        if self._connection.connectionState == "failed":
+            self._on_failed()

@@ -1,0 +1,58 @@
+"""The server's end of a connection, met by a real one."""
+
+import asyncio
+
+import pytest
+from aiortc import RTCPeerConnection
+from aiortc.mediastreams import VideoStreamTrack
+
+from reverie.client.protocol import Candidate
+from reverie.server.errors import BadOffer
+from reverie.server.peer import Peer
+from reverie.server.settings import Settings
+
+
+def candidate(text: str, line: int | None = 0) -> Candidate:
+    return Candidate({"candidate": text, "sdpMLineIndex": line, "sdpMid": None})
+
+
+async def test_an_offer_is_answered_once_its_track_is_known_and_a_track_is_sent_once() -> None:
+    client, tracks = RTCPeerConnection(), []
+    peer = Peer(Settings(start_bitrate=1234), tracks.append, lambda: None)
+    client.addTrack(VideoStreamTrack())
+    await client.setLocalDescription(await client.createOffer())
+    sdp = await peer.answer(client.localDescription.sdp)
+    assert "x-google-start-bitrate=1234" in sdp
+    assert [track.kind for track in tracks] == ["video"]
+    out = VideoStreamTrack()
+    assert peer.send(out) and not peer.send(out)
+    await peer.close()
+    await client.close()
+
+
+@pytest.mark.parametrize("sdp", ["", "v=0", "nonsense", "v=0\r\nm=video\r\n"])
+async def test_nonsense_is_a_bad_offer(sdp: str) -> None:
+    peer = Peer(Settings(), lambda track: None, lambda: None)
+    with pytest.raises(BadOffer):
+        await peer.answer(sdp)
+    await peer.close()
+
+
+@pytest.mark.parametrize(
+    "text, line", [("candidate:", 0), ("x y z", 0), ("candidate:1 1 udp 1 127.0.0.1 9 typ host", None)]
+)
+async def test_a_candidate_that_cannot_be_read_is_refused(text: str, line: int | None) -> None:
+    peer = Peer(Settings(), lambda track: None, lambda: None)
+    with pytest.raises(ValueError, match="candidate"):
+        await peer.add_candidate(candidate(text, line))
+    await peer.close()
+
+
+async def test_a_connection_that_fails_is_told() -> None:
+    failed = asyncio.Event()
+    peer = Peer(Settings(), lambda track: None, failed.set)
+    connection = peer._connection
+    connection._RTCPeerConnection__connectionState = "failed"  # type: ignore[attr-defined]  what ICE does after 30 s
+    connection.emit("connectionstatechange")
+    await asyncio.wait_for(failed.wait(), 5)
+    await peer.close()

@@ -1,1 +1,48 @@
-"""The wire protocol and what speaks it: web pages today, the Python SDK next."""
+"""Reverie for Python programs: `connect` to a server, send frames, get restyled frames.
+
+The names are loaded when they are first used, so that importing the wire protocol alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reverie.client.errors import (
+        AtCapacity,
+        BadOffer,
+        BadRequest,
+        BadSource,
+        ConnectionLost,
+        MediaFailed,
+        NotReady,
+        ReverieError,
+        UnknownModel,
+        Unsupported,
+    )
+    from reverie.client.received import Connected, Event, Frame, Reconnecting, Stats
+    from reverie.client.session import Session, connect
+    from reverie.client.sources import Camera, File, Frames, Source
+
+_HOME = {
+    "session": ("Session", "connect"),
+    "received": ("Connected", "Event", "Frame", "Reconnecting", "Stats"),
+    "sources": ("Camera", "File", "Frames", "Source"),
+    "errors": (
+        "AtCapacity", "BadOffer", "BadRequest", "BadSource", "ConnectionLost", "MediaFailed", "NotReady",
+        "ReverieError", "UnknownModel", "Unsupported",
+    ),
+}  # fmt: skip
+__all__ = [
+    "AtCapacity", "BadOffer", "BadRequest", "BadSource", "Camera", "Connected", "ConnectionLost", "Event", "File",
+    "Frame", "Frames", "MediaFailed", "NotReady", "Reconnecting", "ReverieError", "Session", "Source", "Stats",
+    "UnknownModel", "Unsupported", "connect",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(f"reverie.client.{module}"), name)
+    raise AttributeError(f"module 'reverie.client' has no attribute {name!r}")

@@ -11,11 +11,9 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
-MAX_MESSAGE = 16_000_000  # characters; a reference picture is the longest
-MAX_PROMPT = 2_000
+from reverie.client import holds
+
 MAX_BLEND, MAX_TRANSITION_S = 4, 10
-MAX_SDP = 200_000
-MAX_CANDIDATE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +48,12 @@ class SetImage:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSettings:
-    """Client (ours): strength 0..1 and seed 0..2**32-1, each optional."""
+    """Client (ours): strength 0..1, seed 0..2**32-1 and whether to tell of every frame shown, each optional."""
 
     type: ClassVar[str] = "settings"
     strength: float | None = None
     seed: int | None = None
+    tell_frames: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +154,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameShown:
+    """Server (ours), to who asked for it: a frame goes out."""
+
+    type: ClassVar[str] = "frame_shown"
+    timestamp: int  # its RTP timestamp, which is that of the camera's frame it was made from
+    step: int  # of the model, from 1; 0 is the camera's picture
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Server: the session ends; `error_type` is a stable code, `error` is for people."""
 
@@ -166,7 +174,7 @@ class Failure:
 FromClient = Prompt | SetImage | ChangeSettings | Offer | Candidate | LivekitJoin
 FromServer = (
     PromptAck | SetImageAck | SettingsAck | Answer | Candidate | SessionId | GenerationStarted | GenerationTick
-    | GenerationEnded | PromptEnhanced | Status | Failure
+    | GenerationEnded | PromptEnhanced | Status | FrameShown | Failure
 )  # fmt: skip
 SERVER_TYPES = {each.type: each for each in FromServer.__args__}
 
@@ -177,7 +185,7 @@ def encode(message: FromClient | FromServer) -> str:
 
 def read(text: str) -> FromServer | None:
     """What a server said; None if its type is not known.  Raises ValueError if it is malformed."""
-    body = _object(text)
+    body = holds.whole(text)
     kind = SERVER_TYPES.get(body.get("type")) if isinstance(body.get("type"), str) else None
     if kind is None:
         return None
@@ -191,19 +199,20 @@ def parse(text: str | bytes) -> FromClient:
     """What a client said.  Raises ValueError, with a sentence to send back, on anything else."""
     if isinstance(text, bytes):
         raise ValueError("messages are JSON text, not binary")
-    body = _object(text)
+    body = holds.whole(text)
     match body.get("type"):
         case "prompt":
-            transition_s = _number(body, "transition_s", MAX_TRANSITION_S) or 0.0
-            return Prompt(_prompt(body), _flag(body, "enhance_prompt"), _blend(body), transition_s)
+            transition_s = holds.number(body, "transition_s", MAX_TRANSITION_S) or 0.0
+            return Prompt(holds.prompt(body), holds.flag(body, "enhance_prompt"), _blend(body), transition_s)
         case "set_image":
             return _set_image(body)
         case "settings":
-            return ChangeSettings(_number(body, "strength", 1), _seed(body))
+            tell = None if body.get("tell_frames") is None else holds.flag(body, "tell_frames")
+            return ChangeSettings(holds.number(body, "strength", 1), holds.seed(body), tell)
         case "offer":
-            return Offer(_text(body, "sdp", MAX_SDP))
+            return Offer(holds.text(body, "sdp", holds.MAX_SDP))
         case "ice-candidate":
-            return Candidate(_candidate(body.get("candidate")))
+            return Candidate(holds.candidate(body.get("candidate")))
         case "livekit_join":
             return LivekitJoin()
         case str() as other:
@@ -212,92 +221,22 @@ def parse(text: str | bytes) -> FromClient:
             raise ValueError("a message needs a type")
 
 
-def _object(text: str) -> dict[str, Any]:
-    if len(text) > MAX_MESSAGE:
-        raise ValueError(f"a message may have {MAX_MESSAGE} characters, this has {len(text)}")
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError("a message must be one JSON object") from None
-    if not isinstance(body, dict):
-        raise ValueError("a message must be one JSON object")
-    return body
-
-
-def _text(body: dict[str, Any], name: str, limit: int) -> str:
-    value = body.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be text")
-    if len(value) > limit:
-        raise ValueError(f"{name} may have {limit} characters, this has {len(value)}")
-    return value
-
-
-def _prompt(body: dict[str, Any]) -> str:
-    prompt = _text(body, "prompt", MAX_PROMPT)
-    try:
-        prompt.encode()
-    except UnicodeEncodeError:
-        raise ValueError("prompt is not valid Unicode") from None
-    return prompt
-
-
 def _blend(body: dict[str, Any]) -> tuple[Part, ...]:
     value = body.get("blend") or []
     if not isinstance(value, list) or len(value) > MAX_BLEND or not all(isinstance(each, dict) for each in value):
         raise ValueError(f"blend must be a list of at most {MAX_BLEND} objects with prompt and weight")
-    parts = tuple(Part(_prompt(each), _number(each, "weight", 1e6) or 0.0) for each in value)
+    parts = tuple(Part(holds.prompt(each), holds.number(each, "weight", 1e6) or 0.0) for each in value)
     if not all(part.prompt.strip() and part.weight > 0 for part in parts):
         raise ValueError("every part of a blend needs a prompt and a weight above 0")
     return parts
 
 
-def _number(body: dict[str, Any], name: str, most: float) -> float | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-        raise ValueError(f"{name} must be a number from 0 to {most:g}")
-    return float(value)
-
-
-def _flag(body: dict[str, Any], name: str) -> bool:
-    value = body.get(name)
-    if value is None:
-        return False
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be true or false")
-    return value
-
-
 def _set_image(body: dict[str, Any]) -> SetImage:
-    optional = lambda name, limit: None if body.get(name) is None else _text(body, name, limit)
-    prompt = None if body.get("prompt") is None else _prompt(body)
+    optional = lambda name, limit: None if body.get(name) is None else holds.text(body, name, limit)
+    prompt = None if body.get("prompt") is None else holds.prompt(body)
     return SetImage(
-        optional("image_data", MAX_MESSAGE), optional("image_ref", 200), prompt, _flag(body, "enhance_prompt")
+        optional("image_data", holds.MAX_MESSAGE),
+        optional("image_ref", 200),
+        prompt,
+        holds.flag(body, "enhance_prompt"),
     )
-
-
-def _seed(body: dict[str, Any]) -> int | None:
-    value = body.get("seed")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-        raise ValueError("seed must be a whole number from 0 to 4294967295")
-    return value
-
-
-def _candidate(value: Any) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or not isinstance(value.get("candidate", ""), str):
-        raise ValueError("candidate must be an RTCIceCandidateInit or null")
-    line, mid = value.get("sdpMLineIndex"), value.get("sdpMid")
-    if line is not None and (isinstance(line, bool) or not isinstance(line, int) or not 0 <= line < 100):
-        raise ValueError("sdpMLineIndex must be a small whole number")
-    if mid is not None and (not isinstance(mid, str) or len(mid) > 100):
-        raise ValueError("sdpMid must be short text")
-    text = value.get("candidate", "")
-    if len(text) > MAX_CANDIDATE:
-        raise ValueError(f"candidate may have {MAX_CANDIDATE} characters, this has {len(text)}")
-    return {"candidate": text, "sdpMLineIndex": line, "sdpMid": mid}

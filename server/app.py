@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from reverie.server import rtc_tuning
+from reverie.client import rtc_tuning
 from reverie.server.guard import Guard
 from reverie.server.metrics import CONTENT_TYPE
 from reverie.server.node import Node

@@ -9,8 +9,8 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.sdp import candidate_from_sdp
 
 from reverie.client.protocol import Candidate
+from reverie.client.rtc_tuning import hint_bitrate
 from reverie.server.errors import BadOffer
-from reverie.server.rtc_tuning import hint_bitrate
 from reverie.server.settings import Settings
 
 

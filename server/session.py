@@ -19,6 +19,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from reverie.client.protocol import (
     Candidate,
     Failure,
+    FrameShown,
     FromServer,
     GenerationEnded,
     GenerationStarted,
@@ -66,6 +67,7 @@ class Session:
         """Args: words: where prompts are read.  send: queues a message to the client; never waits, never raises."""
         self.id = uuid.uuid4().hex
         self.over = asyncio.Event()  # set to end the session from this side
+        self.tells_frames = False  # whether the client hears of every frame that goes out
         self._model, self._engine, self._settings, self._metrics = model, engine, settings, metrics
         self._words, self._send = words, send
         self._loop = asyncio.get_running_loop()
@@ -209,7 +211,7 @@ class Session:
             assert self._feed is not None
             self._engine.put(self._feed, frame)
         if not styling or time.monotonic() - max(self._styled_at, self._asked_at) > STALL_S:
-            self._show(frame, "camera")
+            self._show(frame, 0)
         self._note()
 
     def _on_styled(self, frame: av.VideoFrame, step: int) -> None:
@@ -217,7 +219,7 @@ class Session:
             return  # hung up, or the look was taken off, while this frame was made
         if self._lag_s(frame) < STALL_S:  # else the camera goes on: this frame is too old to be shown
             self._styled_at = time.monotonic()
-        shown = self._show(frame, "styled")
+        shown = self._show(frame, step)
         self._styled += shown
         if shown and self._started_at is None:
             self._started_at = time.monotonic()
@@ -238,8 +240,11 @@ class Session:
         self._metrics.stalls.labels("crashed").inc()
         self._note()
 
-    def _show(self, frame: av.VideoFrame, shows: str) -> bool:
-        """Whether it is shown.  Never back in time: what is older than what was shown is dropped."""
+    def _show(self, frame: av.VideoFrame, step: int) -> bool:
+        """Whether it is shown.  Never back in time: what is older than what was shown is dropped.
+
+        Args: step: of the model, 0 for a picture of the camera.
+        """
         if self._shown_pts is not None and frame.pts is not None and frame.pts <= self._shown_pts:
             self._metrics.dropped.labels("late").inc()
             return False
@@ -247,7 +252,9 @@ class Session:
         before = self._out.mailbox.dropped
         self._out.mailbox.put(frame)
         self._metrics.dropped.labels("network").inc(self._out.mailbox.dropped - before)
-        self._metrics.frames_out.labels(shows).inc()
+        self._metrics.frames_out.labels("styled" if step else "camera").inc()
+        if self.tells_frames and frame.pts is not None:
+            self._send(FrameShown(frame.pts & 0xFFFFFFFF, step))
         return True
 
     def _note(self) -> None:

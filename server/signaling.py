@@ -104,8 +104,10 @@ async def _obey(message: object, session: Session, send: Sender) -> None:
                 return send(SetImageAck(False, "reference pictures are not supported yet; set a prompt instead"))
             await session.set_prompt(prompt or "", enhance)
             send(SetImageAck(True))
-        case ChangeSettings(strength, seed):
+        case ChangeSettings(strength, seed, tell_frames):
             session.change(strength, seed)
+            if tell_frames is not None:
+                session.tells_frames = tell_frames
             send(SettingsAck(True))
         case Offer(sdp):
             send(Answer(await session.answer(sdp)))

@@ -16,6 +16,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 ROOMS = ("server", "models", "kernels", "client")
 UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
+    "client/holds.py": "test_protocol.py parses everything",
     "models/stream.py": "the contract: every model's own test",
     "models/config.py": "sizes: test_network.py",
     "models/layers.py": "test_network.py runs every block, in both traversals",

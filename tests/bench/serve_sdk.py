@@ -22,8 +22,8 @@ from rig.node import Node
 from serve_figures import LOOK, LOOKS, N_PROMPTS, SETTLE_S, WARM_S, Samples, Window
 from websockets.asyncio.client import ClientConnection, connect
 
+from reverie.client import rtc_tuning
 from reverie.client.protocol import Answer, Failure, FromClient, Offer, Prompt, encode, read
-from reverie.server import rtc_tuning
 
 CHANGE, NOISE_FACTOR, DIFFERENT, HISTORY = 8.0, 3.0, 10.0, 8  # as in watch.js
 CHANGE_LIMIT_S = 5.0

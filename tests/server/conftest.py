@@ -23,7 +23,7 @@ import websockets
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack, VideoStreamTrack
 
-from reverie.server import rtc_tuning
+from reverie.client import rtc_tuning
 
 CAMERA = (200, 60, 60)  # the flat colour before the camera
 

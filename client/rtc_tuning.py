@@ -1,4 +1,4 @@
-"""What aiortc 1.16 needs for live video; each change was measured (DESIGN.md, media path) and has a guard test.
+"""What aiortc 1.16 needs for live video, at both ends; each change was measured (DESIGN.md, media path) and has a test.
 
 `apply` is called once per process before the first peer connection.
 """
@@ -15,6 +15,8 @@ import aiortc.codecs as codecs
 import aiortc.codecs.h264 as h264
 import aiortc.codecs.vpx as vpx
 import aiortc.rtcdtlstransport as dtls
+import aiortc.rtcrtpreceiver as receiver
+import aiortc.rtcrtpsender as sender
 import aiortc.rtp as rtp
 import av
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
@@ -37,6 +39,7 @@ def apply() -> None:
         return
     _applied = True
     _release_on_marker()
+    _keep_timestamps()
     _ask_for_no_playout_delay()
     _steady_bitrates()
     h264.H264Encoder._encode_frame = _encode_h264  # type: ignore[method-assign]
@@ -63,6 +66,31 @@ def _release_on_marker() -> None:
         return original(self, sequence_number)
 
     JitterBuffer._remove_frame = remove_frame  # type: ignore[method-assign]
+
+
+def _keep_timestamps() -> None:
+    """A frame's pts is its RTP timestamp, received and sent: a styled frame has that of the camera's frame it shows.
+
+    RFC 3550 begins at a random number against known plaintext in weak ciphers; SRTP's has no need of it.  And encoders
+    move a frame's time to their own grid of 1/30 s, which aiortc then reads.
+    """
+    relative = receiver.TimestampMapper.map
+
+    def absolute(self: Any, timestamp: int) -> int:
+        self.first = getattr(self, "first", timestamp)
+        return relative(self, timestamp) + self.first
+
+    receiver.TimestampMapper.map = absolute  # type: ignore[method-assign]
+    sender.uint32_add = lambda origin, timestamp: timestamp & 0xFFFFFFFF  # type: ignore[attr-defined]
+    for encoder in (vpx.Vp8Encoder, h264.H264Encoder):
+        encode = encoder.encode
+
+        def timed(self: Any, frame: Any, force_keyframe: bool = False, encode: Any = encode) -> tuple[list[bytes], int]:
+            seconds = frame.pts * frame.time_base
+            payloads, _ = encode(self, frame, force_keyframe)
+            return payloads, round(seconds * 90_000)
+
+        encoder.encode = timed  # type: ignore[method-assign]
 
 
 def _ask_for_no_playout_delay() -> None:

@@ -6,10 +6,12 @@ import inspect
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import aiortc
 import aiortc.codecs.h264 as h264
 import aiortc.codecs.vpx as vpx
+import aiortc.rtcrtpsender as sender
 import av
 import numpy as np
 import pytest
@@ -18,10 +20,11 @@ from aiortc.codecs import get_capabilities
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcdtlstransport import SRTP_PROFILES
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtcrtpreceiver import TimestampMapper
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unpack_header_extensions
 from OpenSSL import SSL
 
-from reverie.server import rtc_tuning
+from reverie.client import rtc_tuning
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +51,8 @@ def test_aiortc_is_the_version_that_was_read() -> None:
         ("codecs.h264", "max(MIN_BITRATE, min(bitrate, MAX_BITRATE))"), ("codecs.vpx", "DEFAULT_BITRATE"),
         ("rtcdtlstransport", "def _create_ssl_context("), ("rtp", "def configure(self, parameters: RTCRtpParameters)"),
         ("rtp", "def set(self, values: HeaderExtensions) -> tuple[int, bytes]"), ("rtcrtpsender", "target_bitrate"),
+        ("rtcrtpsender", "uint32_add(timestamp_origin, enc_frame.timestamp)"),
+        ("rtcrtpreceiver", "return timestamp - self._origin"),
     ],
 )  # fmt: skip
 def test_what_is_patched_is_still_there(module: str, name: str) -> None:
@@ -132,3 +137,20 @@ async def test_answers_tell_browsers_where_to_begin() -> None:
     assert hinted.count("x-google-start-bitrate") == sum(f" {c}/90000" in hinted for c in ("VP8",)) + hinted.count(
         " H264/"
     )
+
+
+@pytest.mark.parametrize("encoder", [vpx.Vp8Encoder, h264.H264Encoder])
+def test_an_encoded_frame_keeps_its_time(encoder: Any) -> None:
+    """Encoders think in thirtieths of a second, and aiortc truncates: 3000 became 2999."""
+    picture = np.zeros((64, 64, 3), np.uint8)
+    coder = encoder()
+    for pts in (3000, 5981, 9001):
+        frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p")
+        frame.pts, frame.time_base = pts, Fraction(1, 90_000)
+        assert coder.encode(frame)[1] == pts
+
+
+def test_timestamps_come_as_they_were_sent_and_run_on_when_they_wrap() -> None:
+    mapper = TimestampMapper()
+    assert [mapper.map(t) for t in (2**32 - 3000, 2**32 - 1, 2999)] == [2**32 - 3000, 2**32 - 1, 2**32 + 2999]
+    assert sender.uint32_add(12345, 2**32 + 7) == 7

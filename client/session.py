@@ -1,0 +1,246 @@
+"""A live session from Python: frames go in, restyled frames come out."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import av
+from aiortc.contrib.media import MediaRelay
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from reverie.client.errors import BadSource, ConnectionLost, ReverieError
+from reverie.client.link import Link, link
+from reverie.client.protocol import (
+    ChangeSettings,
+    FrameShown,
+    FromServer,
+    GenerationTick,
+    Part,
+    Prompt,
+    SetImage,
+    Status,
+)  # fmt: skip
+from reverie.client.received import Connected, Event, Frame, Newest, Output, Reconnecting, Stats
+from reverie.client.sources import CLOCK, Counted, Source, track_of
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0  # between tries to connect again
+QUIET_S = 1.0  # without a frame after the source has ended, and no more will come
+TOLD_S = 0.1  # that a frame waits for word of its step
+
+
+@dataclass
+class _Look:
+    prompt: Prompt | None = None
+    settings: ChangeSettings = field(default_factory=lambda: ChangeSettings(tell_frames=True))
+
+
+class Session:
+    """Made by `connect`.  Iterate it for frames, or take `track`; not both for the same frames."""
+
+    def __init__(self, camera: Counted, where: tuple[str, str, str, tuple[str, ...]], reconnect: bool) -> None:
+        self._camera, self._where, self._again = camera, where, reconnect
+        self._relay, self._look, self._link = MediaRelay(), _Look(), None  # type: Any, _Look, Link | None
+        self._newest = Newest()
+        self._track: Output | None = None
+        self._steps: dict[int, int] = {}
+        self._stepped = asyncio.Event()
+        self._events: asyncio.Queue[Event] = asyncio.Queue(256)
+        self._arrivals: deque[tuple[float, float]] = deque(maxlen=100)
+        self._received = self._reconnects = 0
+        self._status, self._tick = "", None  # type: str, GenerationTick | None
+        self._watching: asyncio.Task[None] | None = None
+
+    # looks
+
+    async def set_prompt(
+        self, prompt: str, *, blend: Mapping[str, float] | None = None, transition_s: float = 0.0, enhance: bool = False
+    ) -> None:
+        """Another look; returns when the server has it.  "" shows the camera.
+
+        Args:
+            blend: prompts with weights, mixed; `prompt` is then only their name.
+            transition_s: 0 to 10, seconds from the look before to this one.
+            enhance: let the server's LLM enrich the prompt; the raw one is shown first.
+        Raises: BadRequest with the server's words; ConnectionLost if there is no connection and none is tried again.
+        """
+        parts = tuple(Part(each, weight) for each, weight in (blend or {}).items())
+        self._look.prompt = Prompt(prompt, enhance, parts, transition_s)
+        if self._link is not None:
+            await self._send_prompt(self._link, self._look.prompt)
+
+    async def set(self, *, strength: float | None = None, seed: int | None = None) -> None:
+        """strength 0..1: 0 is the camera, 1 the look alone.  seed: 0..2**32-1.  Raises: as set_prompt."""
+        now = self._look.settings
+        self._look.settings = ChangeSettings(
+            now.strength if strength is None else strength, now.seed if seed is None else seed, True
+        )
+        if self._link is not None:
+            await self._link.ask(self._look.settings)
+
+    @staticmethod
+    async def _send_prompt(to: Link, prompt: Prompt) -> None:
+        if prompt.prompt.strip() or prompt.blend:
+            await to.ask(prompt)
+        else:
+            await to.ask(SetImage())
+
+    # frames, events, figures
+
+    def __aiter__(self) -> Session:
+        return self
+
+    async def __anext__(self) -> Frame:
+        """The newest frame that was not seen yet.  Raises: BadSource, or why there is no connection any more."""
+        frame = await self._newest.get()
+        if frame is None:
+            raise StopAsyncIteration
+        return frame
+
+    @property
+    def track(self) -> MediaStreamTrack:
+        """What comes back as a track of aiortc, to record or to send on."""
+        self._track = self._track or Output(self._newest)
+        return self._track
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What the server tells (protocol messages), and `Connected` and `Reconnecting`; the last 256 are kept."""
+        while True:
+            yield await self._events.get()
+
+    def stats(self) -> Stats:
+        latencies = sorted(latency for _, latency in self._arrivals) or [float("nan")]
+        newest = [at for at, _ in self._arrivals if at > time.monotonic() - 1.0]
+        return Stats(
+            self._camera.count, self._received, float(len(newest)), statistics.median(latencies),
+            latencies[int(0.95 * (len(latencies) - 1))], self._reconnects, self._status, self._tick,
+        )  # fmt: skip
+
+    # connections
+
+    async def _run(self, ready: asyncio.Future[None]) -> None:
+        """Connect, and connect again, until it is hopeless; `ready` is for the first time."""
+        attempt = 0
+        while True:
+            try:
+                async with link(*self._where, self._relay.subscribe(self._camera), self._on_track, self._hear) as (
+                    mine,
+                    peer,
+                ):
+                    await mine.ask(self._look.settings)
+                    if self._look.prompt is not None:
+                        await self._send_prompt(mine, self._look.prompt)
+                    await mine.offer(peer)
+                    self._link, attempt = mine, 0
+                    self._tell(Connected())
+                    if not ready.done():
+                        ready.set_result(None)
+                    error = await mine.ended
+            except ReverieError as refusal:
+                error = refusal
+            finally:
+                self._link = None
+            if not ready.done():
+                return ready.set_exception(error)
+            if not self._again or not error.passing:
+                return self._newest.end(error)
+            attempt += 1
+            self._reconnects += 1
+            self._tell(Reconnecting(error, attempt))
+            await asyncio.sleep(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (attempt - 1)))
+
+    def _hear(self, message: FromServer) -> None:
+        match message:
+            case FrameShown(timestamp, step):
+                self._steps[timestamp] = step
+                while len(self._steps) > 300:
+                    del self._steps[next(iter(self._steps))]
+                self._stepped.set()
+                return
+            case Status(state):
+                self._status = state
+            case GenerationTick():
+                self._tick = message
+        self._tell(message)
+
+    def _tell(self, event: Event) -> None:
+        if self._events.full():
+            self._events.get_nowait()
+        self._events.put_nowait(event)
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "video":
+            self._watching = asyncio.create_task(self._watch(track))
+
+    async def _watch(self, track: MediaStreamTrack) -> None:
+        with suppress(MediaStreamError):
+            while True:
+                video = await track.recv()
+                assert isinstance(video, av.VideoFrame) and video.pts is not None and video.time_base is not None
+                now, timestamp = time.time(), round(video.pts * video.time_base * CLOCK) & 0xFFFFFFFF
+                number, captured_at = self._camera.known(timestamp)
+                latency_ms = (now - captured_at) * 1000
+                self._arrivals.append((time.monotonic(), latency_ms))
+                self._received += 1
+                self._newest.put(Frame(video, number, captured_at, await self._step(timestamp), latency_ms))
+
+    async def _step(self, timestamp: int) -> int:
+        """Word of a frame mostly comes before it: it need not be encoded."""
+        with suppress(asyncio.TimeoutError):
+            async with asyncio.timeout(TOLD_S):
+                while timestamp not in self._steps:
+                    self._stepped.clear()
+                    await self._stepped.wait()
+        return self._steps.get(timestamp, 0)
+
+    async def _end_with_source(self) -> None:
+        """The source has no more frames: what is on its way still comes, then iteration ends."""
+        while self._camera.readyState == "live":
+            await asyncio.sleep(0.05)
+        quiet_since = time.monotonic()
+        while time.monotonic() - max(quiet_since, self._arrivals[-1][0] if self._arrivals else 0.0) < QUIET_S:
+            await asyncio.sleep(0.05)
+        error = self._camera.error
+        self._newest.end(None if error is None else BadSource(f"the source failed: {type(error).__name__}: {error}"))
+
+
+@asynccontextmanager
+async def connect(
+    url: str, source: Source | Any, prompt: str = "", *, blend: Mapping[str, float] | None = None,
+    strength: float = 1.0, seed: int = 0, enhance: bool = False, model: str = "", api_key: str = "",
+    ice_servers: tuple[str, ...] = (), reconnect: bool = True, timeout_s: float = 15.0,
+) -> AsyncIterator[Session]:  # fmt: skip
+    """A session with a Reverie server; leaving the block hangs up.
+
+    Args:
+        url: of the server, as http://127.0.0.1:8080.
+        source: Camera, File, Frames, arrays (H, W, 3) uint8 RGB, or an aiortc video track.
+        prompt, blend, strength, seed, enhance: the look, as `Session.set_prompt` and `Session.set`; "" is the camera.
+        reconnect: connect again by itself, with the same look, when the connection is lost.
+    Raises: BadSource; ConnectionLost, AtCapacity, NotReady, UnknownModel, BadRequest: no session came to be.
+    """
+    session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers), reconnect)
+    session._look.settings = ChangeSettings(strength, seed, True)
+    if prompt.strip() or blend:
+        await session.set_prompt(prompt, blend=blend, enhance=enhance)
+    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    tasks = [asyncio.create_task(session._run(ready)), asyncio.create_task(session._end_with_source())]
+    try:
+        try:
+            await asyncio.wait_for(ready, timeout_s)
+        except TimeoutError:
+            raise ConnectionLost(f"{url} did not answer within {timeout_s:g} s") from None
+        yield session
+    finally:
+        for task in (*tasks, session._watching):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        session._newest.end(None)
+        session._camera.stop()

@@ -1,0 +1,81 @@
+"""Where frames come from."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aiortc.mediastreams import MediaStreamError, VideoStreamTrack
+
+from reverie.client import BadSource, Camera, File, Frames
+from reverie.client.sources import Counted, track_of
+
+GREY = np.full((32, 48, 3), 128, np.uint8)
+
+
+async def taken(source: Any, count: int = 100) -> list[Any]:
+    track, frames = track_of(source), []
+    try:
+        while len(frames) < count:
+            frames.append(await asyncio.wait_for(track.recv(), 10))
+    except MediaStreamError:
+        pass
+    track.stop()
+    return frames
+
+
+async def test_arrays_keep_their_pace_and_their_colour() -> None:
+    began = time.monotonic()
+    frames = await taken(Frames([GREY] * 7, fps=60))
+    assert [frame.pts for frame in frames] == [1500 * n for n in range(7)]
+    assert time.monotonic() - began > 0.09
+    assert abs(frames[0].to_ndarray(format="rgb24").astype(int) - 128).max() <= 2
+
+
+async def test_iterators_of_both_kinds_are_sources_as_they_are() -> None:
+    async def later() -> AsyncIterator[np.ndarray]:
+        for _ in range(3):
+            await asyncio.sleep(0)
+            yield GREY
+
+    assert len(await taken([GREY] * 2)) == 2
+    assert len(await taken(GREY for _ in range(4))) == 4
+    assert len(await taken(later())) == 3
+
+
+async def test_a_file_is_played_to_its_end(make_clip: Any) -> None:
+    frames = await taken(File(make_clip("a.mp4", count=12)))
+    assert len(frames) in (11, 12) and frames[0].width == 96  # aiortc may keep the last for itself
+
+
+@pytest.mark.parametrize("source", [File("/nowhere.mp4"), Camera("/dev/no-camera"), "cam", 3, Frames([GREY], fps=0)])
+async def test_what_cannot_be_a_source_says_so(source: Any) -> None:
+    with pytest.raises(BadSource):
+        track_of(source)
+
+
+async def test_a_file_that_is_no_video_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x.mp4").write_bytes(b"not a video")
+    with pytest.raises(BadSource, match=r"x\.mp4"):
+        track_of(File(tmp_path / "x.mp4"))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [GREY.astype(np.float32), GREY[..., 0], GREY[:31], GREY[:, :, :2], [[1, 2, 3]], np.zeros((0, 4, 3), np.uint8)],
+)
+async def test_a_wrong_array_is_named_with_its_shape(bad: Any) -> None:
+    with pytest.raises(BadSource):
+        await track_of(Frames([bad])).recv()
+
+
+async def test_frames_are_known_again_by_their_timestamp() -> None:
+    counted = Counted(track_of([GREY] * 3))
+    for _ in range(3):
+        await counted.recv()
+    assert [counted.known(3000 * n)[0] for n in range(3)] == [0, 1, 2]
+    assert counted.known(1)[0] == -1
+    assert isinstance(track_of(VideoStreamTrack()), VideoStreamTrack)

@@ -1,26 +1,28 @@
-// The camera page: a camera in, styled video out, one sentence in between.
-// It speaks the plain WebRTC form of /v1/stream; see client/protocol.py for the messages.
+// The camera page: what is shown, and what each control does.
 
-const EXAMPLES = ["pencil sketch", "watercolour", "comic book", "neon outlines", "cyberpunk night",
-  "blueprint", "pixel art", "thermal camera", "golden hour", "oil painting"];
+import { Recording, snapshot } from "./capture.js";
+import { Connection } from "./connection.js";
+
 const CAMERA = { width: { ideal: 512 }, height: { ideal: 288 }, frameRate: { ideal: 30, max: 30 } };
-const MAX_BITRATE = 2_500_000; // bits per second, enough for 512x288 at 30 fps
 const CAMERA_ERRORS = {
   NotAllowedError: "The camera is blocked for this page. Allow it in the browser's address bar, then start again.",
   NotFoundError: "No camera was found. Plug one in, then start again.",
   NotReadableError: "The camera is busy. Close the other program that uses it, then start again.",
 };
 const ENDED = {
-  disconnect: "The connection to the server was lost.",
   timeout: "The session reached its time limit.",
   moderation_violation: "The server refused this look and ended the session.",
   error: "The server ended the session because of an error.",
   insufficient_credits: "The server has no time left for this session.",
 };
+const STATUS = { styled: "Live", passthrough: "Live", stalled: "The model is late", crashed: "The model stopped" };
 
 const $ = (id) => document.getElementById(id);
-let session = null; // { camera, socket, peer, status } from Start to Stop
+let connection = null; // from Start to Stop
+let media = null;
+let recording = null;
 let passthrough = false;
+let tick = null; // what the server last told of itself
 
 // What the page says
 
@@ -41,189 +43,50 @@ function note(text) {
 function showLook() {
   $("passthrough").setAttribute("aria-pressed", String(passthrough));
   const prompt = $("prompt").value.trim();
-  for (const chip of $("examples").children) {
-    chip.setAttribute("aria-pressed", String(!passthrough && chip.textContent === prompt));
+  for (const each of $("examples").children) {
+    each.setAttribute("aria-pressed", String(!passthrough && each.dataset.prompt === prompt));
   }
 }
 
 function showOpen(open) {
   $("welcome").hidden = open;
-  $("camera").hidden = !open;
-  $("stop").hidden = !open;
+  for (const id of ["camera", "stop", "tools", "split"]) $(id).hidden = !open;
   $("start").disabled = false;
 }
 
-// What the page sends
+function showStatus({ state, reason }) {
+  const well = state === "styled" || state === "passthrough";
+  say(well ? "live" : "trouble", [STATUS[state] ?? state, reason].filter(Boolean).join(": "));
+}
 
-function send(message) {
-  if (session?.socket.readyState === WebSocket.OPEN) session.socket.send(JSON.stringify(message));
+// The look
+
+function look() {
+  if (passthrough) return { type: "set_image", image_data: null, prompt: null };
+  const prompt = $("prompt").value.trim();
+  const second = $("second").value.trim();
+  const message = { type: "prompt", prompt, enhance_prompt: $("enhance").checked, transition_s: $("transition").valueAsNumber };
+  if (!second) return message;
+  const share = $("weight").valueAsNumber / 100;
+  const blend = [{ prompt, weight: 1 - share }, { prompt: second, weight: share }];
+  return { ...message, prompt: `${prompt} + ${second}`, enhance_prompt: false, blend };
+}
+
+function settings() {
+  return { type: "settings", strength: $("strength").valueAsNumber, seed: Number($("seed").value) };
 }
 
 function sendLook() {
   note("");
   showLook();
-  if (passthrough) return send({ type: "set_image", image_data: null, prompt: null });
-  send({ type: "prompt", prompt: $("prompt").value.trim(), enhance_prompt: $("enhance").checked });
+  connection?.send(look());
 }
 
 function sendSettings() {
   const { value, validity } = $("seed");
   if (value === "" || !validity.valid) return note("The seed is a whole number from 0 to 4294967295.");
-  send({ type: "settings", strength: $("strength").valueAsNumber, seed: Number(value) });
+  connection?.send(settings());
 }
-
-// What the server says
-
-async function receive(message, { peer }) {
-  switch (message.type) {
-    case "answer":
-      return peer.setRemoteDescription(message);
-    case "ice-candidate":
-      return message.candidate && peer.addIceCandidate(message.candidate);
-    case "prompt_ack":
-    case "set_image_ack":
-    case "settings_ack":
-      return message.success === false ? note(message.error ?? "The server refused this.") : undefined;
-    case "prompt_enhanced":
-      return note(`Enhanced: ${message.prompt}`);
-    case "status":
-      session.status = message;
-      return showStatus(session);
-    case "generation_ended":
-      return close(ENDED[message.reason] ?? `The session ended: ${message.reason}.`);
-    case "error":
-      return complain(message.error);
-  }
-}
-
-function showStatus({ status, peer }) {
-  if (!status || peer.connectionState !== "connected") return;
-  const words = { styled: "Live", passthrough: "Live", stalled: "The model is late", crashed: "The model stopped" };
-  const well = status.state === "styled" || status.state === "passthrough";
-  say(well ? "live" : "trouble", [words[status.state] ?? status.state, status.reason].filter(Boolean).join(": "));
-}
-
-// From Start to Stop
-
-async function openCamera() {
-  if (!navigator.mediaDevices) {
-    throw new Error("The browser gives the camera to https or localhost pages only. Open this page by the name localhost or with TLS.");
-  }
-  try {
-    return await navigator.mediaDevices.getUserMedia({ video: CAMERA, audio: false });
-  } catch (error) {
-    throw new Error(CAMERA_ERRORS[error.name] ?? `The camera did not start: ${error.message}`);
-  }
-}
-
-function openPeer(camera) {
-  const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-  const [track] = camera.getVideoTracks();
-  const { sender } = peer.addTransceiver(track, { streams: [camera], sendEncodings: [{ maxBitrate: MAX_BITRATE }] });
-  // A new size makes the model forget what it showed, so a poor link should cost frames instead.
-  sender.setParameters({ ...sender.getParameters(), degradationPreference: "maintain-resolution" }).catch(() => {});
-  peer.onicecandidate = ({ candidate }) => {
-    if (candidate?.candidate !== "") send({ type: "ice-candidate", candidate: candidate?.toJSON() ?? null });
-  };
-  peer.ontrack = ({ track: styled }) => {
-    $("styled").srcObject = new MediaStream([styled]);
-  };
-  peer.onconnectionstatechange = () => {
-    if (session?.peer === peer) showStatus(session);
-    if (peer.connectionState === "failed") close("The video connection failed. A firewall between here and the server may block it.");
-    if (peer.connectionState === "disconnected") say("trouble", "Video interrupted, waiting");
-  };
-  return peer;
-}
-
-function openSocket() {
-  const url = new URL("v1/stream", location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  url.search = location.search;
-  return new WebSocket(url);
-}
-
-async function offer({ peer, socket }) {
-  sendSettings();
-  sendLook();
-  await peer.setLocalDescription();
-  if (socket.readyState === WebSocket.OPEN) send({ type: "offer", sdp: peer.localDescription.sdp });
-}
-
-async function start() {
-  complain("");
-  $("start").disabled = true;
-  say("connecting", "Waiting for the camera");
-  try {
-    connect(await openCamera());
-  } catch (error) {
-    say("trouble", "Camera off");
-    complain(error.message);
-    $("start").disabled = false;
-  }
-}
-
-function connect(camera) {
-  const mine = { camera, socket: openSocket(), peer: openPeer(camera) };
-  session = mine;
-  const { socket } = mine;
-  let last = Promise.resolve(); // messages are handled one after the other
-  const fail = (error) => mine === session && close(`The server's answer could not be used: ${error.message}`);
-  socket.onopen = () => offer(mine).catch(fail);
-  socket.onmessage = ({ data }) => {
-    last = last.then(() => mine === session && receive(JSON.parse(data), mine)).catch(fail);
-  };
-  socket.onclose = ({ reason }) => last.then(() => {
-    if (mine === session) close(reason || "The server closed the connection, or cannot be reached.");
-  });
-  $("camera").srcObject = camera;
-  camera.getVideoTracks()[0].onended = () => mine === session && close("The camera was unplugged or taken away.");
-  showOpen(true);
-  say("connecting", "Connecting to the server");
-}
-
-function close(reason = "") {
-  const { camera, socket, peer } = session ?? {};
-  session = null;
-  socket?.close();
-  peer?.close();
-  camera?.getTracks().forEach((track) => track.stop());
-  $("camera").srcObject = $("styled").srcObject = null;
-  $("figures").textContent = "";
-  showOpen(false);
-  say(reason ? "trouble" : "idle", reason ? "Stopped" : "Camera off");
-  complain(reason);
-  note("");
-}
-
-// Live figures, once a second
-
-function meter() {
-  let frames = 0;
-  let then = performance.now();
-  setInterval(async () => {
-    const now = performance.now();
-    const total = $("styled").getVideoPlaybackQuality().totalVideoFrames;
-    const fps = Math.max(0, total - frames) * 1000 / (now - then);
-    [frames, then] = [total, now];
-    const { videoWidth: width, videoHeight: height } = $("styled");
-    if (!session || !width) return;
-    $("frame").style.setProperty("--aspect", `${width} / ${height}`);
-    const trip = await roundTrip(session.peer);
-    const parts = [`${fps.toFixed(0)} fps`, `${width}×${height}`];
-    if (trip !== undefined) parts.push(`network round trip ${(trip * 1000).toFixed(0)} ms`);
-    if (session) $("figures").textContent = parts.join(" · ");
-  }, 1000);
-}
-
-async function roundTrip(peer) {
-  for (const stat of (await peer.getStats()).values()) {
-    if (stat.type === "candidate-pair" && stat.nominated) return stat.currentRoundTripTime; // seconds
-  }
-  return undefined;
-}
-
-// The controls
 
 function choose(prompt) {
   passthrough = false;
@@ -232,26 +95,194 @@ function choose(prompt) {
   sendLook();
 }
 
-for (const example of EXAMPLES) {
-  const chip = document.createElement("button");
-  chip.type = "button";
-  chip.textContent = example;
-  chip.onclick = () => choose(example);
-  $("examples").append(chip);
+function heard(message) {
+  switch (message.type) {
+    case "prompt_ack":
+    case "set_image_ack":
+    case "settings_ack":
+      return message.success === false ? note(message.error ?? "The server refused this.") : undefined;
+    case "prompt_enhanced":
+      return note(`Enhanced: ${message.prompt}`);
+    case "status":
+      return showStatus(message);
+    case "generation_tick":
+      tick = message;
+      return undefined;
+    case "generation_ended":
+      return ENDED[message.reason] && close(ENDED[message.reason]);
+    case "error":
+      return message.error_type === "bad_request" ? note(message.error) : undefined;
+  }
 }
+
+// From Start to Stop
+
+async function openMedia() {
+  if (!navigator.mediaDevices) {
+    throw new Error("The browser gives the camera to https or localhost pages only. Open this page by the name localhost or with TLS.");
+  }
+  const chosen = $("source").value;
+  try {
+    const video = chosen ? { ...CAMERA, deviceId: { exact: chosen } } : CAMERA;
+    return await navigator.mediaDevices.getUserMedia({ video, audio: $("microphone").checked });
+  } catch (error) {
+    throw new Error(CAMERA_ERRORS[error.name] ?? `The camera did not start: ${error.message}`);
+  }
+}
+
+function use(opened) {
+  media?.getTracks().forEach((track) => track.stop());
+  media = opened;
+  $("camera").srcObject = media;
+  const [track] = media.getVideoTracks();
+  track.onended = () => track === media?.getVideoTracks()[0] && close("The camera was unplugged or taken away.");
+  listCameras(track.getSettings().deviceId);
+}
+
+async function listCameras(current) {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  const cameras = devices.filter(({ kind }) => kind === "videoinput");
+  $("source").replaceChildren(...cameras.map(({ deviceId, label }, n) => new Option(label || `Camera ${n + 1}`, deviceId, false, deviceId === current)));
+  $("source").hidden = cameras.length < 2;
+}
+
+async function start() {
+  complain("");
+  $("start").disabled = true;
+  say("connecting", "Waiting for the camera");
+  try {
+    use(await openMedia());
+  } catch (error) {
+    say("trouble", "Camera off");
+    $("start").disabled = false;
+    return complain(error.message);
+  }
+  showOpen(true);
+  showLook();
+  say("connecting", "Connecting to the server");
+  connection = new Connection(media, {
+    look: () => [settings(), look()],
+    message: heard,
+    picture: (stream) => { $("styled").srcObject = stream; },
+    state: (name, text) => (name === "live" ? $("state").dataset.state !== "live" && say("live", text) : say("trouble", text)),
+    closed: ended,
+  });
+}
+
+function close(reason = "") {
+  connection?.close(reason);
+}
+
+function ended(reason) {
+  connection = tick = null;
+  recording?.stop();
+  media?.getTracks().forEach((track) => track.stop());
+  media = $("camera").srcObject = $("styled").srcObject = null;
+  $("figures").textContent = "";
+  showOpen(false);
+  showRecording();
+  say(reason ? "trouble" : "idle", reason ? "Stopped" : "Camera off");
+  complain(reason);
+  note("");
+}
+
+async function changeMedia() {
+  if (!connection) return;
+  try {
+    use(await openMedia());
+    await connection.replace(media);
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+// The picture
+
+function showRecording() {
+  if (recording?.recorder.state === "inactive") recording = null;
+  $("light").hidden = !recording;
+  $("record").setAttribute("aria-pressed", String(Boolean(recording)));
+  $("record").textContent = recording ? "Stop recording" : "Record";
+  if (recording) $("light-time").textContent = `${Math.floor(recording.seconds / 60)}:${String(recording.seconds % 60).padStart(2, "0")}`;
+}
+
+function toggleRecording() {
+  if (recording) recording.stop();
+  else if ($("styled").srcObject) recording = new Recording($("styled").srcObject);
+  showRecording();
+}
+
+function toggleFullScreen() {
+  if (document.fullscreenElement) return document.exitFullscreen();
+  return $("frame").requestFullscreen?.();
+}
+
+function showSplit() {
+  $("frame").style.setProperty("--split", `${$("compare").value}%`);
+}
+
+async function measure(before) {
+  const now = performance.now();
+  const total = $("styled").getVideoPlaybackQuality().totalVideoFrames;
+  const fps = Math.max(0, total - before.total) * 1000 / (now - before.now);
+  const { videoWidth: width, videoHeight: height } = $("styled");
+  showRecording();
+  if (connection && width) {
+    $("frame").style.setProperty("--aspect", `${width} / ${height}`);
+    const parts = [`${fps.toFixed(0)} fps`];
+    const delay = await connection.delay(tick?.step_ms ?? 0);
+    if (delay !== undefined) parts.push(`about ${delay.toFixed(0)} ms glass to glass`);
+    if (tick?.render_width) parts.push(`rendered at ${tick.render_width}×${tick.render_height}`);
+    if (connection) $("figures").textContent = parts.join(" · ");
+  }
+  setTimeout(measure, 1000, { now, total });
+}
+
+// The controls
+
+function preset({ prompt, file }) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset.prompt = prompt;
+  const image = new Image(120, 80);
+  image.src = new URL(`presets/${file}.webp`, import.meta.url);
+  image.alt = "";
+  image.loading = "lazy";
+  button.append(image, prompt);
+  button.onclick = () => choose(prompt);
+  return button;
+}
+
+let waiting; // a dragged slider sends at most ten messages a second
+function soon(send) {
+  clearTimeout(waiting);
+  waiting = setTimeout(send, 100);
+}
+
+function shown(id, text, send) {
+  $(id).oninput = () => {
+    $(`${id}-value`).textContent = text($(id).valueAsNumber);
+    if (send) soon(send);
+  };
+}
+
+shown("strength", (x) => `${Math.round(x * 100)} %`, sendSettings);
+shown("weight", (x) => `${x} %`, () => $("second").value.trim() && choose());
+shown("transition", (x) => `${x} s`);
 $("controls").onsubmit = (event) => {
   event.preventDefault();
   choose();
 };
-let waiting; // a dragged slider sends at most ten settings a second
-$("strength").oninput = () => {
-  $("strength-value").textContent = `${Math.round($("strength").valueAsNumber * 100)} %`;
-  clearTimeout(waiting);
-  waiting = setTimeout(sendSettings, 100);
-};
+$("second").onchange = () => !passthrough && choose();
 $("seed").onchange = sendSettings;
 $("enhance").onchange = () => !passthrough && choose();
 $("mirror").onchange = () => $("frame").classList.toggle("mirrored", $("mirror").checked);
+$("microphone").onchange = changeMedia;
+$("source").onchange = changeMedia;
+$("compare").oninput = showSplit;
+$("snapshot").onclick = () => snapshot($("styled"), $("mirror").checked);
+$("record").onclick = toggleRecording;
+$("fullscreen").onclick = toggleFullScreen;
 $("passthrough").onclick = () => {
   if (passthrough) return choose();
   passthrough = true;
@@ -259,6 +290,24 @@ $("passthrough").onclick = () => {
 };
 $("start").onclick = start;
 $("stop").onclick = () => close();
-window.addEventListener("pagehide", () => session && close());
-showLook();
-meter();
+
+function next() {
+  const looks = [...$("examples").children];
+  looks[(looks.findIndex((each) => each.getAttribute("aria-pressed") === "true") + 1) % looks.length]?.click();
+}
+
+const KEYS = {
+  b: () => { $("compare").value = $("compare").value === "0" ? 50 : 0; showSplit(); },
+  s: () => $("snapshot").click(), r: () => $("record").click(), f: () => $("fullscreen").click(),
+  m: () => $("mirror").click(), n: next,
+};
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input:not([type=range]):not([type=checkbox]), select");
+  if (connection && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) KEYS[event.key.toLowerCase()]?.();
+});
+window.addEventListener("pagehide", () => connection && close());
+fetch(new URL("presets.json", import.meta.url)).then((answer) => answer.json()).then((presets) => {
+  $("examples").append(...presets.map(preset));
+  showLook();
+});
+measure({ now: performance.now(), total: 0 });

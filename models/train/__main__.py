@@ -35,7 +35,7 @@ def _arguments() -> argparse.ArgumentParser:
         ("fit", fit, "train; goes on from its checkpoint"),
         ("evaluate", evaluate, "figures on held-out clips, and a contact sheet"),
         ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
-        ("gallery", gallery, "paint the README's picture with the shipped weights"),
+        ("gallery", gallery, "paint the README's picture and the page's thumbnails with the shipped weights"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -54,6 +54,7 @@ def _arguments() -> argparse.ArgumentParser:
             command.add_argument("--to", type=Path, default=Path("build/teachers.png"))
         if name == "gallery":
             command.add_argument("--to", type=Path, default=Path("models/shipped/gallery.jpg"))
+            command.add_argument("--presets", type=Path, default=Path("client/web/presets"))
         if name == "evaluate":
             command.add_argument(
                 "--items",
@@ -157,9 +158,12 @@ def export(args: argparse.Namespace) -> None:
 
 def gallery(args: argparse.Namespace) -> None:
     from reverie.models.train.gallery import gallery as paint
+    from reverie.models.train.gallery import presets
 
     (package,) = (p for p in sources.manifest() if p.name == "scikit-image")
-    paint(sources.fetch(args.cache / "packages", [package]), args.to)
+    files = sources.fetch(args.cache / "packages", [package])
+    paint(files, args.to)
+    presets(files, args.presets)
 
 
 def _words(args: argparse.Namespace, looks: list[str]):  # type: ignore[no-untyped-def]

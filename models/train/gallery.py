@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -35,6 +36,17 @@ def gallery(sources: list[Source], path: Path) -> None:
         tiles.append(_labelled(stream.step(np.stack([source] * 3))[-1], prompt))
     rows = [np.concatenate(tiles[i : i + COLUMNS], 1) for i in range(0, len(tiles), COLUMNS)]
     cv2.imwrite(str(path), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def presets(sources: list[Source], folder: Path) -> None:
+    """Write the camera page's thumbnails, 240x160 WebP, for the looks in its presets.json."""
+    source, model = portrait(sources), nano.load()
+    for preset in json.loads((folder.parent / "presets.json").read_text()):
+        stream = model.stream()
+        stream.start(preset["prompt"])
+        picture = cv2.resize(stream.step(np.stack([source] * 3))[-1][16:272], (240, 160), interpolation=cv2.INTER_AREA)
+        to = folder / f"{preset['file']}.webp"
+        cv2.imwrite(str(to), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 82])
 
 
 def _labelled(picture: NDArray[np.uint8], words: str) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from statistics import median
 from urllib.parse import urlsplit
 
+import av
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from rig.browser import until, watched_page
@@ -18,10 +19,15 @@ PATIENCE_MS = 20_000
 OpenPage = Callable[..., Page]
 
 
+# The browser rests a video that is clipped away, and then its picture is old: some of the camera has to be in sight.
+SHOW_CAMERA = "() => { const slider = document.querySelector('#compare'); slider.value = 20; slider.oninput(); }"
+
+
 def start(page: Page, prompt: str) -> None:
     page.fill("#prompt", prompt)
     page.click("#start")
     until(page, "watch.history.length >= 5")
+    page.evaluate(SHOW_CAMERA)
 
 
 def apart(page: Page) -> float:
@@ -138,10 +144,12 @@ def test_everything_can_be_done_with_the_keyboard(toy: Node, open_page: OpenPage
     page.keyboard.press("Enter")
     until(page, "watch.history.length >= 5")
     reached = set()
-    for _ in range(25):
+    page.evaluate("document.querySelector('details').open = true")
+    for _ in range(45):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
-    assert {"stop", "prompt", "apply", "watercolour", "strength", "seed", "enhance", "passthrough"} <= reached
+    wanted = {"stop", "compare", "snapshot", "record", "fullscreen", "prompt", "apply", "comic book", "strength"}
+    assert wanted | {"second", "weight", "transition", "seed", "enhance", "microphone", "passthrough"} <= reached
 
 
 def test_the_page_asks_no_other_host_and_breaks_no_rule_of_its_own(toy: Node, browser: Browser) -> None:
@@ -166,3 +174,64 @@ def test_nothing_sticks_out_of_the_screen(toy: Node, open_page: OpenPage, width:
     page = open_page(toy)
     page.set_viewport_size({"width": width, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_blend_and_its_transition_are_asked_for_and_shown(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    start(page, "red")
+    wait_until_styled(page)
+    page.evaluate("document.querySelector('details').open = true")
+    page.fill("#second", "blue")
+    page.press("#second", "Enter")
+    expect(page.locator("#state-text")).to_have_text("Live: red + blue", timeout=PATIENCE_MS)
+
+
+def test_the_before_and_after_slider_uncovers_the_camera(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    start(page, "red")
+    page.keyboard.press("Tab")
+    shown = "getComputedStyle(document.querySelector('#camera')).clipPath"
+    before = page.evaluate(shown)
+    page.focus("#compare")
+    page.keyboard.press("End")
+    assert page.evaluate(shown) != before
+
+
+def test_a_snapshot_and_a_recording_are_saved(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    start(page, "red")
+    wait_until_styled(page)
+    with page.expect_download() as picture:
+        page.click("#snapshot")
+    assert picture.value.suggested_filename.endswith(".png")
+    page.click("#record")
+    expect(page.locator("#light")).to_be_visible()
+    page.wait_for_timeout(1500)
+    with page.expect_download() as film:
+        page.click("#record")
+    expect(page.locator("#light")).to_be_hidden()
+    with av.open(str(film.value.path())) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 10
+
+
+def test_a_lost_connection_comes_back_by_itself_with_the_same_look(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    page.evaluate("""() => { const Real = WebSocket; window.sockets = [];
+        window.WebSocket = class extends Real { constructor(url) { super(url); window.sockets.push(this); } }; }""")
+    start(page, "red")
+    wait_until_styled(page)
+    page.evaluate("sockets.at(-1).close()")
+    expect(page.locator("#state-text")).to_contain_text("try 1 of 8", timeout=PATIENCE_MS)
+    until(page, "sockets.length > 1")
+    page.evaluate("watch.history = []")
+    expect(page.locator("#state-text")).to_have_text("Live: red", timeout=PATIENCE_MS)
+    wait_until_styled(page)
+
+
+def test_the_microphone_comes_back_for_recordings_and_is_not_played(toy: Node, open_page: OpenPage) -> None:
+    page = open_page(toy)
+    page.evaluate("document.querySelector('details').open = true")
+    page.check("#microphone")
+    start(page, "red")
+    until(page, "document.querySelector('#styled').srcObject.getAudioTracks().length === 1")
+    assert page.evaluate("document.querySelector('#styled').muted")

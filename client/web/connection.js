@@ -1,0 +1,131 @@
+// One camera's connection to the server, kept alive: the plain WebRTC form of /v1/stream, see client/protocol.py.
+
+const MAX_BITRATE = 2_500_000; // bits per second, enough for 512x288 at 30 fps
+const FIRST_WAIT_MS = 400;
+const TRIES = 8; // about half a minute
+const FATAL = new Set(["model_not_found", "bad_offer", "unsupported", "at_capacity"]);
+
+/**
+ * hooks: { look(): messages to begin with; message(m); picture(stream); state(name, text); closed(reason) }.
+ * States: connecting, live, waiting (trying again), as words for people in `text`.
+ */
+export class Connection {
+  constructor(media, hooks) {
+    this.media = media;
+    this.hooks = hooks;
+    this.tries = 0;
+    this.open();
+  }
+
+  open() {
+    const url = new URL("v1/stream", location.href);
+    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    url.search = location.search;
+    const socket = this.socket = new WebSocket(url);
+    const peer = this.peer = this.openPeer();
+    let last = Promise.resolve(); // messages are handled one after the other
+    this.failure = "";
+    socket.onopen = () => this.offer().catch((error) => this.lost(error.message));
+    socket.onmessage = ({ data }) => {
+      last = last.then(() => peer === this.peer && this.receive(JSON.parse(data))).catch((error) => this.lost(error.message));
+    };
+    socket.onclose = ({ reason }) => last.then(() => {
+      if (peer === this.peer) this.lost(reason || "the server closed the connection, or cannot be reached");
+    });
+  }
+
+  openPeer() {
+    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    for (const track of this.media.getTracks()) {
+      const sendEncodings = track.kind === "video" ? [{ maxBitrate: MAX_BITRATE }] : undefined;
+      const { sender } = peer.addTransceiver(track, { streams: [this.media], sendEncodings });
+      // A new size makes the model forget what it showed, so a poor link should cost frames instead.
+      if (track.kind === "video") sender.setParameters({ ...sender.getParameters(), degradationPreference: "maintain-resolution" }).catch(() => {});
+    }
+    const back = new MediaStream();
+    peer.onicecandidate = ({ candidate }) => {
+      if (candidate?.candidate !== "") this.send({ type: "ice-candidate", candidate: candidate?.toJSON() ?? null });
+    };
+    peer.ontrack = ({ track }) => {
+      back.addTrack(track);
+      this.hooks.picture(back);
+    };
+    peer.onconnectionstatechange = () => {
+      if (peer !== this.peer) return;
+      if (peer.connectionState === "connected") {
+        this.tries = 0;
+        this.hooks.state("live", "Live");
+      }
+      if (peer.connectionState === "disconnected") this.hooks.state("waiting", "Video interrupted, waiting");
+      if (peer.connectionState === "failed") this.lost("the video connection failed; a firewall may block it");
+    };
+    return peer;
+  }
+
+  async offer() {
+    this.hooks.look().forEach((message) => this.send(message));
+    await this.peer.setLocalDescription();
+    this.send({ type: "offer", sdp: this.peer.localDescription.sdp });
+  }
+
+  send(message) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  async receive(message) {
+    if (message.type === "answer") return this.peer.setRemoteDescription(message);
+    if (message.type === "ice-candidate") return message.candidate && this.peer.addIceCandidate(message.candidate);
+    if (message.type === "error") {
+      this.failure = message.error;
+      if (FATAL.has(message.error_type)) return this.close(message.error);
+    }
+    return this.hooks.message(message);
+  }
+
+  /** Another camera or microphone, without a new connection where the kinds of tracks stay. */
+  async replace(media) {
+    this.media = media;
+    const kinds = (tracks) => tracks.map((track) => track.kind).sort().join();
+    if (kinds(media.getTracks()) !== kinds(this.peer.getSenders().map((sender) => sender.track).filter(Boolean))) {
+      this.hangUp();
+      return this.open();
+    }
+    for (const sender of this.peer.getSenders()) {
+      await sender.replaceTrack(media.getTracks().find((track) => track.kind === sender.track.kind));
+    }
+  }
+
+  lost(reason) {
+    this.hangUp();
+    if (this.tries >= TRIES) return this.close(`Gave up after ${TRIES} tries: ${this.failure || reason}.`);
+    this.tries += 1;
+    this.hooks.state("waiting", `Connection lost, try ${this.tries} of ${TRIES}: ${this.failure || reason}`);
+    this.timer = setTimeout(() => this.open(), Math.min(8000, FIRST_WAIT_MS * 2 ** (this.tries - 1)));
+  }
+
+  hangUp() {
+    const { socket, peer } = this;
+    this.socket = { readyState: WebSocket.CLOSED };
+    this.peer = { getStats: async () => new Map(), getSenders: () => [] };
+    socket.close?.();
+    peer.close?.();
+  }
+
+  close(reason = "") {
+    clearTimeout(this.timer);
+    this.hangUp();
+    this.hooks.closed(reason);
+  }
+
+  /** Estimated glass-to-glass time in ms from what browser and server measure of its parts; undefined before it can be known. */
+  async delay(stepMs) {
+    const stats = [...(await this.peer.getStats()).values()];
+    const sent = stats.find((s) => s.type === "outbound-rtp" && s.kind === "video");
+    const got = stats.find((s) => s.type === "inbound-rtp" && s.kind === "video");
+    const pair = stats.find((s) => s.type === "candidate-pair" && s.nominated);
+    if (!sent?.framesEncoded || !got?.framesDecoded || pair?.currentRoundTripTime === undefined) return undefined;
+    const encode = sent.totalEncodeTime / sent.framesEncoded;
+    const decode = (got.totalProcessingDelay ?? got.totalDecodeTime) / got.framesDecoded; // from the first packet to the picture
+    return 1000 * (2 * encode + 2 * decode + pair.currentRoundTripTime) + stepMs; // the server encodes and decodes as well
+  }
+}

@@ -58,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 
+    doctor = commands.add_parser("doctor", help="what this machine can do, and how to mend what is missing")
+    doctor.add_argument("--quick", action="store_true", help="do not load the model to measure its speed")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(run=_doctor)
+
     profile = commands.add_parser("profile", help="where the time of a frame goes")
     profile.add_argument("--frames", type=int, default=30, help="frames that are traced (default 30)")
     profile.add_argument("--no-llm", action="store_true", help="frames without an LLM token beside them")
@@ -105,6 +110,17 @@ def _restyle(args: argparse.Namespace) -> int:
     else:
         print(f"{report['frames']} frames at {report['fps']} fps, {report['step_ms']['p50']} ms a step: {args.output}")
     return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from reverie.server.doctor import examine, text
+    from reverie.server.settings import from_environment
+
+    findings = examine(from_environment(), args.quick)
+    print(json.dumps({"findings": [asdict(each) for each in findings]}) if args.json else text(findings))
+    return int(any(each.state == "bad" for each in findings))
 
 
 def _profile(args: argparse.Namespace) -> int:

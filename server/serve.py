@@ -52,12 +52,15 @@ def serve(settings: Settings) -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """A bound TCP socket.  Raises CannotListen."""
+    listening: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:
+        if listening is not None:
+            listening.close()
         reason = "the port is in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
         raise CannotListen(f"cannot listen on {host}:{port}: {reason}") from None
     return listening

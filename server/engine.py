@@ -18,6 +18,7 @@ from reverie.server.metrics import Metrics
 from reverie.server.pictures import resize, to_frame, to_rgb
 from reverie.server.sizing import render_size
 from reverie.server.upscale import upscale
+from reverie.server.watermark import mark
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +92,9 @@ class Feed:
 class Engine:
     """Owner of a device."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self.metrics = metrics
+    def __init__(self, metrics: Metrics, watermark: str = "") -> None:
+        """Args: watermark: words in the corner of every styled frame."""
+        self.metrics, self._watermark = metrics, watermark
         self._feeds: deque[Feed] = deque()  # the next to be served first
         self._wake = threading.Condition()
         self._stopping = False
@@ -167,6 +169,8 @@ class Engine:
         feed.size = small.shape[1], small.shape[0]
         self.metrics.steps.inc()
         feed.steps += 1
-        shown = to_frame(upscale(styled, source))
+        picture = upscale(styled, source)
+        mark(picture, self._watermark)
+        shown = to_frame(picture)
         shown.pts, shown.time_base = shot.pts, shot.time_base
         return shown

@@ -10,6 +10,13 @@ class ServiceError(Exception):
     close_code = 1011
 
 
+class PromptDenied(Exception):
+    """A prompt that this server's operator does not allow; ends nothing."""
+
+    def __str__(self) -> str:
+        return "this server does not allow that prompt; the look stays as it was"
+
+
 class UnknownModel(ServiceError):
     code = "model_not_found"
     close_code = 1008

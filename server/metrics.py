@@ -25,6 +25,7 @@ class Metrics:
         self.dropped = counter("dropped", "frames never shown because a newer one came", ("where",))
         self.stalls = counter("stalls", "times the camera was shown because the model was late", ("state",))
         self.errors = counter("errors", "model steps that failed")
+        self.denied = counter("prompts_denied", "prompts that the deny list refused")
         self.llm_tokens = counter("llm_tokens", "pieces of text the LLM wrote")
         self.step_s = Histogram(
             "reverie_step_seconds", "time of one model step", buckets=STEP_BUCKETS, registry=registry

@@ -16,6 +16,7 @@ from reverie.models.stream import Model
 from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, UnknownModel
 from reverie.server.metrics import Metrics
+from reverie.server.moderation import Denied
 from reverie.server.session import Session
 from reverie.server.settings import Settings
 
@@ -30,7 +31,8 @@ class Node:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.engine = Engine(self.metrics)
+        self.engine = Engine(self.metrics, settings.watermark)
+        self.denied = Denied.from_file(settings.deny_file)
         self.words = ThreadPoolExecutor(1, "words")  # the LLM
         self.sessions: dict[Session, None] = {}
         self.visits: set[asyncio.Task[None]] = set()  # WebSockets being served
@@ -70,7 +72,7 @@ class Node:
             raise NotReady
         if len(self.sessions) >= self.settings.max_sessions:
             raise AtCapacity(self.settings.max_sessions)
-        session = Session(self.model, self.engine, self.settings, self.metrics, self.words, send)
+        session = Session(self.model, self.engine, self.settings, self.metrics, self.words, self.denied, send)
         self.metrics.sessions.inc()
         try:
             yield session

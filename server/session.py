@@ -31,7 +31,7 @@ from reverie.client.protocol import (
 from reverie.models.blend import blend
 from reverie.models.stream import Model
 from reverie.server.engine import Engine, Feed, Look
-from reverie.server.errors import BadOffer
+from reverie.server.errors import BadOffer, PromptDenied
 from reverie.server.mailbox import Latest
 from reverie.server.metrics import Metrics
 from reverie.server.peer import Peer
@@ -62,14 +62,19 @@ class Session:
 
     def __init__(
         self, model: Model, engine: Engine, settings: Settings, metrics: Metrics, words: Executor,
-        send: Callable[[FromServer], None],
+        denied: Callable[[str], bool], send: Callable[[FromServer], None],
     ) -> None:  # fmt: skip
-        """Args: words: where prompts are read.  send: queues a message to the client; never waits, never raises."""
+        """
+        Args:
+            words: where prompts are read.
+            denied: whether one is not allowed.
+            send: queues a message to the client; never waits, never raises.
+        """
         self.id = uuid.uuid4().hex
         self.over = asyncio.Event()  # set to end the session from this side
         self.tells_frames = False  # whether the client hears of every frame that goes out
         self._model, self._engine, self._settings, self._metrics = model, engine, settings, metrics
-        self._words, self._send = words, send
+        self._words, self._denied, self._send = words, denied, send
         self._loop = asyncio.get_running_loop()
         self._look = Look()
         self._wanted = 0  # counts looks asked for; an older answer of the LLM is dropped
@@ -93,7 +98,11 @@ class Session:
         """Take on a look as soon as the LLM has read it; "" is no look.  With `enhance` the raw one comes first.
 
         Args: parts: of a blend, whose name is `prompt`.  transition_s: seconds from the look before to this one.
+        Raises: PromptDenied; the look stays as it was.
         """
+        if any(map(self._denied, (prompt, *(part.prompt for part in parts)))):
+            self._metrics.denied.inc()
+            raise PromptDenied
         self._wanted += 1
         wanted = self._wanted
         look = blend([(part.prompt, part.weight) for part in parts] or prompt)
@@ -175,8 +184,8 @@ class Session:
                 return
             self._metrics.llm_tokens.inc()
             rich += piece
-        if not rich.strip():
-            return  # the LLM had nothing to add; the raw prompt stays
+        if not rich.strip() or self._denied(rich):
+            return  # the LLM had nothing to add, or nothing allowed; the raw prompt stays
         await self._loop.run_in_executor(self._words, self._model.prepare, rich)
         if wanted == self._wanted:
             self._apply(replace(self._look, name=rich, blend=blend(rich)))

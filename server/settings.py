@@ -25,6 +25,8 @@ class Settings:
     hosts: tuple[str, ...] = ()  # other names people reach this server by (Host header), comma separated
     origins: tuple[str, ...] = ()  # pages of other origins that may connect, comma separated, e.g. https://me.example
     ice_servers: tuple[str, ...] = ()  # STUN and TURN URLs, comma separated; none by default
+    deny_file: str = ""  # prompts that hold one of its lines are refused; one word or phrase a line
+    watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
     start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
 
     def __post_init__(self) -> None:
@@ -32,6 +34,8 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} must be {low} to {high}, got {value}")
+        if len(self.watermark) > 60:
+            raise ValueError(f"watermark may have 60 characters, got {len(self.watermark)}")
         if not 0 <= self.skip <= 255:
             raise ValueError(f"skip must be 0 to 255, got {self.skip}")
         if self.device not in DEVICES:

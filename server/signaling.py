@@ -26,7 +26,7 @@ from reverie.client.protocol import (
     encode,
     parse,
 )  # fmt: skip
-from reverie.server.errors import ServiceError, Unsupported
+from reverie.server.errors import PromptDenied, ServiceError, Unsupported
 from reverie.server.node import Node
 from reverie.server.session import Session
 
@@ -97,12 +97,18 @@ async def _obey(message: object, session: Session, send: Sender) -> None:
         case Prompt(prompt, enhance, parts, transition_s):
             if not prompt.strip() and not parts:
                 return send(PromptAck(prompt, False, "the prompt is empty; set_image with nulls shows the camera"))
-            await session.set_prompt(prompt, enhance, parts, transition_s)
+            try:
+                await session.set_prompt(prompt, enhance, parts, transition_s)
+            except PromptDenied as refusal:
+                return send(PromptAck(prompt, False, str(refusal)))
             send(PromptAck(prompt, True))
         case SetImage(image, reference, prompt, enhance):
             if image is not None or reference is not None:
                 return send(SetImageAck(False, "reference pictures are not supported yet; set a prompt instead"))
-            await session.set_prompt(prompt or "", enhance)
+            try:
+                await session.set_prompt(prompt or "", enhance)
+            except PromptDenied as refusal:
+                return send(SetImageAck(False, str(refusal)))
             send(SetImageAck(True))
         case ChangeSettings(strength, seed, tell_frames):
             session.change(strength, seed)

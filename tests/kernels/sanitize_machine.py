@@ -19,7 +19,7 @@ from reverie.models import checkpoint, weights
 from reverie.models.config import NANO
 from reverie.models.lowering import Lowering
 from reverie.models.parts import Parts
-from reverie.models.style import style
+from reverie.models.style import style, style_tokens
 
 BUILT = Path(__file__).parents[2] / "build" / "sanitize"
 KINDS = ("thread", "address")
@@ -70,7 +70,7 @@ def video() -> tuple[Program, dict[str, U8]]:
     picture = lambda: rng.integers(0, 256, program.buffers[program.find("frame")].bytes).astype(np.uint8)
     strength = np.zeros(64, np.uint8)
     strength[:4] = np.array([1.0], np.float32).view(np.uint8)
-    return program, {"video.weights": parts.constant, "video.vectors": vectors, "style": style(parts, states),
+    return program, {"video.weights": parts.constant, "video.vectors": vectors, "style": style(parts, style_tokens(parts, states)),
                      "frame": picture(), "noise": picture(), "strength": strength}  # fmt: skip
 
 

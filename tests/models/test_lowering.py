@@ -14,7 +14,7 @@ from reverie.kernels.validate import Invalid, validate
 from reverie.models.config import NANO
 from reverie.models.lowering import MEMORY, Lowering
 from reverie.models.parts import Parts
-from reverie.models.style import style
+from reverie.models.style import style, style_tokens
 
 SIZES = [(64, 96), (48, 80)]  # 24 and 15 tokens
 FRAMES = 4
@@ -40,7 +40,7 @@ def contents(parts: Parts, size: tuple[int, int]) -> dict[str, U8]:
     strength[:4] = np.array([0.9], np.float32).view(np.uint8)
     vectors = memory(len(found := Lowering(parts, *size, 2).build()[1]))
     vectors[:] = found
-    return {"video.weights": parts.constant, "video.vectors": vectors, "style": style(parts, states), "noise": noise,
+    return {"video.weights": parts.constant, "video.vectors": vectors, "style": style(parts, style_tokens(parts, states)), "noise": noise,
             "strength": strength}  # fmt: skip
 
 

@@ -160,3 +160,13 @@ def test_a_transition_passes_through_blends_and_ends_at_the_new_look() -> None:
     assert half == [93, 31, 93]
     assert shown(Look("blue", blue.blend, strength=0.5), 4) == [96, 66, 96]  # settings do not end it
     assert shown(None, 5) == [66, 66, 128]
+
+
+def test_a_watermark_is_drawn_into_styled_frames() -> None:
+    engine = Engine(Metrics(), "AI generated")
+    seen = Seen(engine, "invert")
+    engine.put(seen.feed, frame(1, 320, 240))
+    wait(lambda: seen.frames)
+    shown = seen.frames[0][0].to_ndarray(format="rgb24")
+    assert shown[:120].max() < 80 and shown[216:, 160:].max() > 150
+    engine.stop()

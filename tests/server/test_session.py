@@ -10,10 +10,14 @@ from typing import Any
 
 import av
 import numpy as np
+import pytest
 
+from reverie.client.protocol import Part, Status
 from reverie.models.toy import ToyModel
 from reverie.server.engine import Engine
+from reverie.server.errors import PromptDenied
 from reverie.server.metrics import Metrics
+from reverie.server.moderation import Denied
 from reverie.server.session import Session
 from reverie.server.settings import Settings
 
@@ -121,7 +125,7 @@ def visit() -> Iterator[tuple[Session, list[Any], Metrics]]:
     metrics, told = Metrics(), []
     engine = Engine(metrics)
     with ThreadPoolExecutor(1) as words:
-        yield Session(ToyModel(), engine, Settings(), metrics, words, told.append), told, metrics
+        yield Session(ToyModel(), engine, Settings(), metrics, words, Denied(["gore"]), told.append), told, metrics
     engine.stop()
 
 
@@ -201,3 +205,14 @@ async def test_a_blend_is_shown_after_its_transition(server: Any, call: Any) -> 
         assert client.heard("prompt_ack", prompt="sunset", success=True)
         await client.until(lambda: client.heard("status", state="styled", reason="sunset"))
         await client.until(lambda: any(m.get("fps", 0) > 0 and m["render_width"] > 0 for m in client.told))
+
+
+async def test_a_prompt_that_is_not_allowed_changes_nothing() -> None:
+    with visit() as (session, told, metrics):
+        await session.set_prompt("red")
+        for parts in ((), (Part("blue", 1.0), Part("G0RE", 1.0))):
+            with pytest.raises(PromptDenied):
+                await session.set_prompt("blue" if parts else "gore", parts=parts)
+        assert told[-1] == Status("stalled", told[-1].reason) or told[-1].reason == "red"
+        assert metrics.registry.get_sample_value("reverie_prompts_denied_total") == 2
+        await session.close("disconnect")

@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from reverie.client import rtc_tuning
+from reverie.server import remote
 from reverie.server.guard import Guard
 from reverie.server.metrics import CONTENT_TYPE
 from reverie.server.node import Node
@@ -45,6 +46,7 @@ def make(settings: Settings) -> Starlette:
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
             Route("/metrics", _metrics),
+            Route("/v1/sessions/{id}/prompt", remote.prompt, methods=["POST"]),
             WebSocketRoute("/v1/stream", stream),
         ]
     guard = Middleware(Guard, hosts=settings.hosts, origins=settings.origins)

@@ -41,8 +41,9 @@ def test_health_readiness_and_metrics(client: TestClient) -> None:
 def test_the_page_and_its_files_are_served(client: TestClient) -> None:
     page = client.get("/")
     assert page.status_code == 200 and "text/html" in page.headers["content-type"]
-    for path in (Path(__file__).parents[2] / "client" / "web").iterdir():
-        assert client.get(f"/web/{path.name}").status_code == 200
+    web = Path(__file__).parents[2] / "client" / "web"
+    for path in (path for path in web.rglob("*") if path.is_file()):
+        assert client.get(f"/web/{path.relative_to(web)}").status_code == 200
     assert client.get("/web/../protocol.py").status_code == 404
 
 

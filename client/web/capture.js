@@ -1,8 +1,10 @@
 // Pictures and films of what is shown, kept on this computer.
 
+import { marked } from "./provenance.js";
+
 const FORMATS = ["video/webm;codecs=vp9,opus", "video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 
-/** A PNG of a video as it is shown. */
+/** A PNG of a video as it is shown, marked as made with AI. */
 export async function snapshot(video, mirrored) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
@@ -12,7 +14,7 @@ export async function snapshot(video, mirrored) {
     context.scale(-1, 1);
   }
   context.drawImage(video, 0, 0);
-  save(await new Promise((done) => canvas.toBlob(done, "image/png")), "png");
+  save(await marked(await new Promise((done) => canvas.toBlob(done, "image/png"))), "png");
 }
 
 /** Records a stream until `stop`, which saves it. */

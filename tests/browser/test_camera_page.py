@@ -8,9 +8,12 @@ from urllib.parse import urlsplit
 
 import av
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from rig.browser import until, watched_page
 from rig.node import Node
+
+from reverie.server.provenance import SOURCE_TYPE
 
 DIFFERENT, SAME = 10.0, 7.0  # mean steps of 255 between two pictures of 16x10 mean colours
 LOOKS = {"toy": ("red", "blue"), "nano": ("thermal camera", "pencil sketch")}
@@ -204,6 +207,9 @@ def test_a_snapshot_and_a_recording_are_saved(toy: Node, open_page: OpenPage) ->
     with page.expect_download() as picture:
         page.click("#snapshot")
     assert picture.value.suggested_filename.endswith(".png")
+    with Image.open(picture.value.path()) as opened:  # Pillow checks every chunk's sum
+        opened.load()
+        assert SOURCE_TYPE in opened.info["XML:com.adobe.xmp"]
     page.click("#record")
     expect(page.locator("#light")).to_be_visible()
     page.wait_for_timeout(1500)

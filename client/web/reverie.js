@@ -221,10 +221,16 @@ function showSplit() {
   $("frame").style.setProperty("--split", `${$("compare").value}%`);
 }
 
+let total = 0; // frames shown; Firefox's getVideoPlaybackQuality counts none of a live stream
+function count() {
+  total += 1;
+  $("styled").requestVideoFrameCallback(count);
+}
+
 async function measure(before) {
   const now = performance.now();
-  const total = $("styled").getVideoPlaybackQuality().totalVideoFrames;
-  const fps = Math.max(0, total - before.total) * 1000 / (now - before.now);
+  const shownNow = total; // waiting below takes time
+  const fps = (shownNow - before.total) * 1000 / (now - before.now);
   const { videoWidth: width, videoHeight: height } = $("styled");
   showRecording();
   if (connection && width) {
@@ -235,7 +241,7 @@ async function measure(before) {
     if (tick?.render_width) parts.push(`rendered at ${tick.render_width}×${tick.render_height}`);
     if (connection) $("figures").textContent = parts.join(" · ");
   }
-  setTimeout(measure, 1000, { now, total });
+  setTimeout(measure, 1000, { now, total: shownNow });
 }
 
 // The controls
@@ -310,4 +316,5 @@ fetch(new URL("presets.json", import.meta.url)).then((answer) => answer.json()).
   $("examples").append(...presets.map(preset));
   showLook();
 });
-measure({ now: performance.now(), total: 0 });
+$("styled").requestVideoFrameCallback(count);
+measure({ now: performance.now(), total });

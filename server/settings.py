@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 DEVICES = ("cpu", "torch")
@@ -28,6 +29,7 @@ class Settings:
     deny_file: str = ""  # prompts that hold one of its lines are refused; one word or phrase a line
     watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
     start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
+    data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 
     def __post_init__(self) -> None:
         for name, low, high in (("port", 0, 65535), ("max_sessions", 1, 1000), ("start_bitrate", 100, 50_000)):
@@ -40,6 +42,12 @@ class Settings:
             raise ValueError(f"skip must be 0 to 255, got {self.skip}")
         if self.device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}")
+
+
+    @property
+    def data_folder(self) -> Path:
+        """Where this node keeps what outlives a session; whoever writes there makes it."""
+        return Path(self.data).expanduser() if self.data else Path.home() / ".local" / "share" / "reverie"
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, **flags: Any) -> Settings:

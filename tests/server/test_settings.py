@@ -46,3 +46,8 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
     listed = dict(line.split("=", 1) for line in lines if line.startswith("REVERIE_"))
     assert set(listed) == {f"REVERIE_{field.name.upper()}" for field in fields(Settings)}
     assert from_environment(listed) == Settings()
+
+
+def test_what_is_kept_lies_in_the_home_folder_unless_said_otherwise(tmp_path: Path) -> None:
+    assert Settings(data=str(tmp_path)).data_folder == tmp_path
+    assert Settings().data_folder.is_relative_to(Path.home())

@@ -7,16 +7,20 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from reverie.client import rtc_tuning
-from reverie.server import remote
+from reverie.server import api, remote
+from reverie.server.access import Access
+from reverie.server.gate import Gate
 from reverie.server.guard import Guard
 from reverie.server.metrics import CONTENT_TYPE
 from reverie.server.node import Node
@@ -24,11 +28,18 @@ from reverie.server.settings import Settings
 from reverie.server.signaling import stream
 
 ENCODERS = 2  # threads that encode video
+CORS: dict[str, Any] = {  # for pages of listed origins; the guard has refused all others
+    "allow_methods": ("GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"),
+    "allow_headers": ("authorization", "content-type", "if-match", "user-agent", "x-api-key"),
+    "expose_headers": ("content-disposition", "etag", "link", "location", "retry-after"),
+    "max_age": 600,
+}
 
 
 def make(settings: Settings) -> Starlette:
-    """The ASGI application of one node; `app.state.node` is its Node."""
+    """The ASGI application of one node; `app.state.node` is its Node.  Raises ValueError on a setting it cannot use."""
     rtc_tuning.apply()
+    access = Access(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -49,8 +60,18 @@ def make(settings: Settings) -> Starlette:
             Route("/v1/sessions/{id}/prompt", remote.prompt, methods=["POST"]),
             WebSocketRoute("/v1/stream", stream),
         ]
-    guard = Middleware(Guard, hosts=settings.hosts, origins=settings.origins)
-    return Starlette(routes=routes, middleware=[guard], lifespan=lifespan)
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(Guard, hosts=settings.hosts, origins=settings.origins),
+            Middleware(CORSMiddleware, allow_origins=settings.origins, **CORS),
+            Middleware(Gate, access=access),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.access = access
+    app.mount("", api.make(app.state))
+    return app
 
 
 def _healthz(request: Request) -> Response:

@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 
+    key = commands.add_parser("key", help="make an API key for a tenant")
+    key.add_argument("tenant", metavar="TENANT", help="letters, digits, dots, dashes")
+    key.set_defaults(run=_key)
+
     doctor = commands.add_parser("doctor", help="what this machine can do, and how to mend what is missing")
     doctor.add_argument("--quick", action="store_true", help="do not load the model to measure its speed")
     doctor.add_argument("--json", action="store_true")
@@ -109,6 +113,22 @@ def _restyle(args: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         print(f"{report['frames']} frames at {report['fps']} fps, {report['step_ms']['p50']} ms a step: {args.output}")
+    return 0
+
+
+def _key(args: argparse.Namespace) -> int:
+    from reverie.server.access import new_key
+    from reverie.server.settings import from_environment
+
+    key, line = new_key(args.tenant)
+    if path := from_environment().api_keys_file:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+        print(f"{key}\nThis is the only time it is shown; {path} holds its hash.", file=sys.stdout)
+    else:
+        print(
+            f"{key}\nThis is the only time it is shown.  Put this line into the file of REVERIE_API_KEYS_FILE:\n{line}"
+        )
     return 0
 
 

@@ -17,12 +17,27 @@ class PromptDenied(Exception):
         return "this server does not allow that prompt; the look stays as it was"
 
 
+class Refused(Exception):
+    """An HTTP request that is answered with a status, a stable code and a sentence."""
+
+    def __init__(self, status: int, code: str, text: str) -> None:
+        super().__init__(text)
+        self.status, self.code = status, code
+
+
 class UnknownModel(ServiceError):
     code = "model_not_found"
     close_code = 1008
 
     def __init__(self, asked: str, served: str) -> None:
         super().__init__(f"there is no model {asked[:60]!r} here; this server runs {served}")
+
+
+class Unauthorized(ServiceError):
+    """No key, a wrong one, or one that does not allow what was asked."""
+
+    code = "unauthorized"
+    close_code = 1008
 
 
 class AtCapacity(ServiceError):

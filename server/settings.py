@@ -25,6 +25,7 @@ class Settings:
     max_sessions: int = 4  # sessions at once; more are refused as at_capacity
     hosts: tuple[str, ...] = ()  # other names people reach this server by (Host header), comma separated
     origins: tuple[str, ...] = ()  # pages of other origins that may connect, comma separated, e.g. https://me.example
+    api_keys_file: str = ""  # API keys, hashed, one a line; empty needs no key and everybody is one tenant
     ice_servers: tuple[str, ...] = ()  # STUN and TURN URLs, comma separated; none by default
     deny_file: str = ""  # prompts that hold one of its lines are refused; one word or phrase a line
     watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
@@ -42,7 +43,6 @@ class Settings:
             raise ValueError(f"skip must be 0 to 255, got {self.skip}")
         if self.device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}")
-
 
     @property
     def data_folder(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -44,9 +45,11 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`reverie serve` with the toy model, three sessions at most."""
     command = [sys.executable, "-m", "reverie.server", "serve", "--port", "0", "--model", "toy", "--max-sessions", "3"]
-    log = tmp_path_factory.mktemp("server") / "log"
+    folder = tmp_path_factory.mktemp("server")
+    log = folder / "log"
+    environment = {**os.environ, "REVERIE_DATA": str(folder)}
     with log.open("w") as written:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True, env=environment)
     assert process.stdout is not None
     said = re.search(r"http://\S+", process.stdout.readline())
     assert said

@@ -1,0 +1,71 @@
+"""The HTTP API under /v1 that Decart's SDKs speak; its OpenAPI document, /openapi.json, is made from the code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.datastructures import State
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from reverie.server import tokens_api
+from reverie.server.errors import Refused
+
+
+class Problem(BaseModel):
+    """What every failure answers; `detail` and `error` are the same sentence."""
+
+    detail: str
+    error: str
+    error_type: str = Field(description="a stable code")
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "the request is not what this page says"},
+    401: {"model": Problem, "description": "no key, or one that is not known"},
+    403: {"model": Problem, "description": "the client token does not allow it"},
+    421: {"description": "this server does not answer to that host"},
+}
+
+
+def make(state: State) -> FastAPI:
+    """The application behind /v1.  Args: state: of the application that it is mounted in."""
+    api = FastAPI(
+        title="Reverie", version="1", docs_url=None, redoc_url=None, responses=PROBLEMS,
+        description="Live video restyled by a sentence: the HTTP part.  Keys go into the header X-API-KEY.",
+    )  # fmt: skip
+    api.state = state
+    api.add_exception_handler(Refused, _refused)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _failed)
+    api.include_router(tokens_api.router)
+    return api
+
+
+def problem(status: int, code: str, text: str) -> JSONResponse:
+    return JSONResponse({"detail": text, "error": text, "error_type": code}, status)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return problem(error.status, error.code, str(error))
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+    answer = problem(error.status_code, code, f"{error.detail}: {request.method} {request.url.path[:100]}")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """One sentence of the first thing that is wrong, without the value: it may be a secret or a picture."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "path", "query"))
+    return problem(400, "bad_request", f"{where or 'the body'}: {first['msg']}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fractions
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import aiortc.codecs as codecs
@@ -170,6 +170,34 @@ def _accept_rsa() -> None:
         return context
 
     dtls.RTCCertificate._create_ssl_context = create  # type: ignore[method-assign]
+
+
+class Passing:
+    """Stands where aiortc's sender has an encoder: pictures come encoded, `payloads` and `timestamp` in hand."""
+
+    def __init__(self, on_bitrate: Callable[[int], None]) -> None:
+        self._on_bitrate, self._bitrate = on_bitrate, 0
+
+    def pack(self, encoded: Any) -> tuple[list[bytes], int]:
+        return encoded.payloads, encoded.timestamp
+
+    @property
+    def target_bitrate(self) -> int:
+        return self._bitrate
+
+    @target_bitrate.setter
+    def target_bitrate(self, bitrate: int) -> None:
+        self._bitrate = bitrate
+        self._on_bitrate(bitrate)
+
+
+def send_encoded(sender: Any, ask_keyframe: Callable[[], None], on_bitrate: Callable[[int], None]) -> None:
+    """Let a sender pass on encoded pictures.
+
+    Args: ask_keyframe: called when the peer asks for one.  on_bitrate: called with the peer's own estimate (REMB), b/s.
+    """
+    sender._RTCRtpSender__encoder = Passing(on_bitrate)
+    sender._send_keyframe = ask_keyframe
 
 
 def hint_bitrate(sdp: str, start_kbps: int) -> str:

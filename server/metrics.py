@@ -25,6 +25,12 @@ class Metrics:
         self.dropped = counter("dropped", "frames never shown because a newer one came", ("where",))
         self.stalls = counter("stalls", "times the camera was shown because the model was late", ("state",))
         self.errors = counter("errors", "model steps that failed")
+        self.viewers = Gauge("reverie_viewers", "who is shown a session's output now", registry=registry)
+        self.keyframes = counter("keyframes", "keyframes encoded")
+        self.encode_s = Histogram(
+            "reverie_encode_seconds", "time to encode one picture for all viewers of a quality",
+            buckets=STEP_BUCKETS, registry=registry,
+        )  # fmt: skip
         self.denied = counter("prompts_denied", "prompts that the deny list refused")
         self.llm_tokens = counter("llm_tokens", "pieces of text the LLM wrote")
         self.step_s = Histogram(

@@ -72,7 +72,7 @@ class Node:
             raise NotReady
         if len(self.sessions) >= self.settings.max_sessions:
             raise AtCapacity(self.settings.max_sessions)
-        session = Session(self.model, self.engine, self.settings, self.metrics, self.words, self.denied, send)
+        session = Session(self.model, self.engine, self.metrics, self.words, self.denied, send)
         self.metrics.sessions.inc()
         try:
             yield session

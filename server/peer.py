@@ -1,16 +1,17 @@
-"""The server's end of one plain WebRTC connection."""
+"""The server's end of one WebRTC connection."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.sdp import candidate_from_sdp
 
 from reverie.client.protocol import Candidate
-from reverie.client.rtc_tuning import hint_bitrate
+from reverie.client.rtc_tuning import hint_bitrate, send_encoded
 from reverie.server.errors import BadOffer
+from reverie.server.output import Reader
 from reverie.server.settings import Settings
 
 
@@ -27,18 +28,24 @@ class Peer:
         self._connection.on("track", on_track)
         self._connection.on("connectionstatechange", self._on_state)
 
-    async def answer(self, sdp: str) -> str:
-        """The answer's SDP, all candidates inside.  Raises BadOffer."""
+    async def answer(self, sdp: str, shows: Sequence[MediaStreamTrack] = ()) -> str:
+        """The answer's SDP, all candidates inside.  Raises BadOffer.
+
+        Args: shows: tracks to send, whether or not the client sends any.
+        """
         connection = self._connection
         try:
             await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             if not any(transceiver.kind == "video" for transceiver in connection.getTransceivers()):
                 raise BadOffer("the offer has no video")
+            for track in shows:
+                self.send(track)
             await connection.setLocalDescription(await connection.createAnswer())
         except BadOffer:
             raise
         except Exception as error:  # foreign SDP: aiortc answers nonsense with whatever it trips over
             raise BadOffer(f"the offer cannot be answered: {type(error).__name__}: {str(error)[:200]}") from None
+        self._agree()
         return hint_bitrate(connection.localDescription.sdp, self._start_bitrate)
 
     async def add_candidate(self, message: Candidate) -> None:
@@ -61,6 +68,14 @@ class Peer:
             return False
         self._connection.addTrack(track)
         return True
+
+    def _agree(self) -> None:
+        """The codec is known now: encoded pictures go as they are, in that codec."""
+        for transceiver in self._connection.getTransceivers():
+            track = transceiver.sender.track
+            if isinstance(track, Reader) and transceiver._codecs:
+                track.codec = transceiver._codecs[0].mimeType.split("/")[1].upper()
+                send_encoded(transceiver.sender, track.ask_keyframe, track.allow)
 
     async def close(self) -> None:
         await self._connection.close()

@@ -1,4 +1,4 @@
-"""One client's visit: its peer connection, the look it wants, and what its picture shows at each moment."""
+"""One client's visit: the look it wants, and what its picture shows at each moment."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 import av
-from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from reverie.client.protocol import (
-    Candidate,
     Failure,
     FrameShown,
     FromServer,
@@ -31,37 +29,25 @@ from reverie.client.protocol import (
 from reverie.models.blend import blend
 from reverie.models.stream import Model
 from reverie.server.engine import Engine, Feed, Look
-from reverie.server.errors import BadOffer, PromptDenied
-from reverie.server.mailbox import Latest
+from reverie.server.errors import PromptDenied
 from reverie.server.metrics import Metrics
-from reverie.server.peer import Peer
-from reverie.server.settings import Settings
+from reverie.server.output import Output
+from reverie.server.sound import Sound
 
 log = logging.getLogger(__name__)
 
 STALL_S = 0.2  # without a styled frame for so long, the camera is shown (within 250 ms, at 20 fps or more)
 
 
-class OutTrack(MediaStreamTrack):
-    """The video that goes out: whatever the session put last."""
-
-    kind = "video"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mailbox: Latest[av.VideoFrame] = Latest()
-
-    async def recv(self) -> av.VideoFrame:
-        if self.readyState != "live":
-            raise MediaStreamError
-        return await self.mailbox.get()
-
-
 class Session:
-    """Owner of a peer connection and of a feed at the engine.  Lives on the event loop."""
+    """Owner of a feed at the engine and of what is shown.  Lives on the event loop.
+
+    Who has the camera (a peer connection, WHIP) gives its tracks to `take`; who wants the picture or the sound takes
+    them from `output` and `sound`.
+    """
 
     def __init__(
-        self, model: Model, engine: Engine, settings: Settings, metrics: Metrics, words: Executor,
+        self, model: Model, engine: Engine, metrics: Metrics, words: Executor,
         denied: Callable[[str], bool], send: Callable[[FromServer], None],
     ) -> None:  # fmt: skip
         """
@@ -73,15 +59,13 @@ class Session:
         self.id = uuid.uuid4().hex
         self.over = asyncio.Event()  # set to end the session from this side
         self.tells_frames = False  # whether the client hears of every frame that goes out
-        self._model, self._engine, self._settings, self._metrics = model, engine, settings, metrics
+        self.output, self.sound = Output(metrics), Sound()
+        self._model, self._engine, self._metrics = model, engine, metrics
         self._words, self._denied, self._send = words, denied, send
         self._loop = asyncio.get_running_loop()
         self._look = Look()
         self._wanted = 0  # counts looks asked for; an older answer of the LLM is dropped
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._peer: Peer | None = None
-        self._out = OutTrack()
-        self._relay = MediaRelay()
         self._feed: Feed | None = None
         self._styled = 0  # frames shown
         self._styled_at = 0.0
@@ -124,17 +108,14 @@ class Session:
             )
         )
 
-    async def answer(self, sdp: str) -> str:
-        """Connect and return the answer's SDP, all candidates inside.  Raises BadOffer."""
-        if self._peer is not None:
-            raise BadOffer("a session takes one offer; open another WebSocket for another")
-        self._peer = Peer(self._settings, self._on_track, self._on_failed)
-        return await self._peer.answer(sdp)
+    def take(self, track: MediaStreamTrack) -> None:
+        """Camera or sound, from now until the track ends."""
+        self._start(self._watch(track) if track.kind == "video" else self.sound.feed(track))
 
-    async def add_candidate(self, message: Candidate) -> None:
-        """Raises ValueError if the candidate cannot be read."""
-        if self._peer is not None:
-            await self._peer.add_candidate(message)
+    def media_failed(self) -> None:
+        """The connection of the camera is lost."""
+        self._send(Failure("the media connection failed; connect again", "media_failed"))
+        self.over.set()
 
     async def close(self, reason: str) -> None:
         """Hang up; the client is told how long it was served and why it ends."""
@@ -147,8 +128,8 @@ class Session:
             self._feed = None
         for task in self._tasks:
             task.cancel()
-        if self._peer is not None:
-            await self._peer.close()
+        self.output.close()
+        self.sound.close()
 
     def _apply(self, look: Look) -> None:
         """Hand a look to the engine.  After a crash, a new look is a new try with a new stream."""
@@ -196,13 +177,6 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _on_track(self, track: MediaStreamTrack) -> None:
-        assert self._peer is not None
-        if track.kind == "audio":
-            self._peer.send(self._relay.subscribe(track))
-        elif self._peer.send(self._out):
-            self._start(self._watch(track))
-
     async def _watch(self, track: MediaStreamTrack) -> None:
         """Every camera frame, as it comes: to the engine, or out as it is."""
         try:
@@ -210,11 +184,12 @@ class Session:
                 frame = await track.recv()
                 assert isinstance(frame, av.VideoFrame)
                 self._metrics.frames_in.inc()
-                self._on_camera(frame)
+                self.camera(frame)
         except MediaStreamError:
             return
 
-    def _on_camera(self, frame: av.VideoFrame) -> None:
+    def camera(self, frame: av.VideoFrame) -> None:
+        """A camera frame, with its pts."""
         styling = self._feed is not None and self._look.styled and not self._crashed
         if styling:
             assert self._feed is not None
@@ -258,9 +233,7 @@ class Session:
             self._metrics.dropped.labels("late").inc()
             return False
         self._shown_pts = frame.pts
-        before = self._out.mailbox.dropped
-        self._out.mailbox.put(frame)
-        self._metrics.dropped.labels("network").inc(self._out.mailbox.dropped - before)
+        self.output.show(frame)
         self._metrics.frames_out.labels("styled" if step else "camera").inc()
         if self.tells_frames and frame.pts is not None:
             self._send(FrameShown(frame.pts & 0xFFFFFFFF, step))
@@ -295,7 +268,3 @@ class Session:
                 continue
             step_ms = round(statistics.median(tuple(feed.took_ms) or (0.0,)), 2)
             self._send(GenerationTick(seconds, round(feed.stream.work_saved, 3), fps, step_ms, *feed.size))
-
-    def _on_failed(self) -> None:
-        self._send(Failure("the media connection failed; connect again", "media_failed"))
-        self.over.set()

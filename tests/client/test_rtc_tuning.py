@@ -15,9 +15,10 @@ import aiortc.rtcrtpsender as sender
 import av
 import numpy as np
 import pytest
-from aiortc import RTCCertificate, RTCPeerConnection, codecs
+from aiortc import RTCCertificate, RTCConfiguration, RTCPeerConnection, codecs, rtp
 from aiortc.codecs import get_capabilities
 from aiortc.jitterbuffer import JitterBuffer
+from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcdtlstransport import SRTP_PROFILES
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtcrtpreceiver import TimestampMapper
@@ -154,3 +155,25 @@ def test_timestamps_come_as_they_were_sent_and_run_on_when_they_wrap() -> None:
     mapper = TimestampMapper()
     assert [mapper.map(t) for t in (2**32 - 3000, 2**32 - 1, 2999)] == [2**32 - 3000, 2**32 - 1, 2**32 + 2999]
     assert sender.uint32_add(12345, 2**32 + 7) == 7
+
+
+async def test_encoded_pictures_pass_through_a_sender_and_its_wishes_come_back() -> None:
+    peer, asked, told = RTCPeerConnection(RTCConfiguration(iceServers=[])), [], []
+    sender = peer.addTransceiver("video").sender
+    rtc_tuning.send_encoded(sender, lambda: asked.append(1), told.append)
+    encoded = type("Encoded", (), {"payloads": [b"one", b"two"], "timestamp": 2**32 + 7})()
+
+    class Track(MediaStreamTrack):
+        kind = "video"
+
+        async def recv(self) -> Any:
+            return encoded
+
+    sender.replaceTrack(Track())
+    frame = await sender._next_encoded_frame(None)
+    assert (frame.payloads, frame.timestamp) == ([b"one", b"two"], 2**32 + 7)
+    await sender._handle_rtcp_packet(rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_PLI, ssrc=1, media_ssrc=sender._ssrc))
+    fci = rtp.pack_remb_fci(700_000, [sender._ssrc])
+    await sender._handle_rtcp_packet(rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci))
+    assert len(asked) == 1 and abs(told[0] - 700_000) < 1000
+    await peer.close()

@@ -19,7 +19,6 @@ from reverie.server.errors import PromptDenied
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
 from reverie.server.session import Session
-from reverie.server.settings import Settings
 
 CAMERA = (200, 60, 60)
 INVERTED = (55, 195, 195)
@@ -125,7 +124,7 @@ def visit() -> Iterator[tuple[Session, list[Any], Metrics]]:
     metrics, told = Metrics(), []
     engine = Engine(metrics)
     with ThreadPoolExecutor(1) as words:
-        yield Session(ToyModel(), engine, Settings(), metrics, words, Denied(["gore"]), told.append), told, metrics
+        yield Session(ToyModel(), engine, metrics, words, Denied(["gore"]), told.append), told, metrics
     engine.stop()
 
 
@@ -139,11 +138,12 @@ async def test_a_styled_frame_older_than_what_was_shown_is_dropped_and_counted()
     with visit() as (session, _, metrics):
         await session.set_prompt("invert")
         frames = [stamped(pts) for pts in (0, 3000, 6000)]
-        session._show(frames[1], "camera")
-        session._show(frames[0], "styled")  # came late
-        assert await session._out.mailbox.get() is frames[1]
-        session._show(frames[2], "styled")
-        assert await session._out.mailbox.get() is frames[2]
+        with session.output.frames() as newest:
+            session._show(frames[1], 0)
+            session._show(frames[0], 1)  # came late
+            assert await newest.get() is frames[1]
+            session._show(frames[2], 2)
+            assert await newest.get() is frames[2]
         await session.close("disconnect")
     assert b'reverie_dropped_total{where="late"} 1.0' in metrics.text()
 
@@ -167,7 +167,7 @@ async def test_a_model_that_is_always_late_is_not_called_styled() -> None:
         await session.set_prompt("invert")
         session._asked_at -= 1  # long ago
         for number in range(30):
-            session._on_camera(stamped(number * 3000))
+            session.camera(stamped(number * 3000))
             if number >= 9:
                 session._on_styled(stamped((number - 9) * 3000), number)
         assert [message.state for message in told if message.type == "status"] == ["styled", "stalled"]
@@ -180,7 +180,7 @@ async def test_after_a_stall_the_first_frame_in_time_brings_the_look_back() -> N
     with visit() as (session, told, _):
         await session.set_prompt("invert")
         session._asked_at -= 1
-        session._on_camera(stamped(3000))
+        session.camera(stamped(3000))
         assert told[-1].state == "stalled"
         session._on_styled(stamped(3000), 1)  # of the very frame that the camera just showed
         assert told[-1].state == "styled"
@@ -191,7 +191,7 @@ async def test_after_a_stall_the_first_frame_in_time_brings_the_look_back() -> N
 
 async def test_a_failed_media_connection_ends_the_session_and_says_so() -> None:
     with visit() as (session, told, _):
-        session._on_failed()
+        session.media_failed()
         assert session.over.is_set()
         assert told[-1].error_type == "media_failed"
 

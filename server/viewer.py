@@ -1,0 +1,38 @@
+"""Somebody who watches a session without having made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiortc.mediastreams import MediaStreamTrack
+
+from reverie.server.errors import BadOffer
+from reverie.server.peer import Peer
+from reverie.server.session import Session
+from reverie.server.settings import Settings
+
+
+class Viewer:
+    """Owner of a peer connection that only shows.  It ends with the session."""
+
+    def __init__(self, session: Session, settings: Settings, ended: Callable[[], None]) -> None:
+        """Args: ended: called when the session is over or the media cannot flow; whoever made the viewer closes it."""
+        self._session = session
+        self._peer = Peer(settings, lambda track: track.stop(), ended)
+        self._tracks: list[MediaStreamTrack] = [session.output.reader(), session.sound.listen()]
+        self._forget = session.output.when_closed(ended)
+
+    async def answer(self, sdp: str) -> str:
+        """The answer's SDP, all candidates inside.  Raises BadOffer; the viewer is closed then."""
+        shows = self._tracks if "\nm=audio" in sdp else self._tracks[:1]
+        try:
+            return await self._peer.answer(sdp, shows)
+        except BadOffer:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        self._forget()
+        await self._peer.close()
+        for track in self._tracks:
+            track.stop()

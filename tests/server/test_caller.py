@@ -1,0 +1,19 @@
+"""The client that a session was made for; its pictures are in test_session.py."""
+
+from typing import Any
+
+import pytest
+
+from reverie.server.caller import Caller
+from reverie.server.errors import BadOffer
+from reverie.server.settings import Settings
+
+
+async def test_a_session_takes_one_offer() -> None:
+    session: Any = type("Session", (), {"media_failed": lambda self: None})()
+    caller = Caller(session, Settings())
+    with pytest.raises(BadOffer, match="cannot be answered"):
+        await caller.answer("v=0\r\nm=video\r\n")
+    with pytest.raises(BadOffer, match="one offer"):
+        await caller.answer("v=0")
+    await caller.close()

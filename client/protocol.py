@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from reverie.client import holds
 
 MAX_BLEND, MAX_TRANSITION_S = 4, 10
+MASKS = ("none", "subject", "background")  # where the look is: everywhere, on the people, around them
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Client: another look.  `blend` and `transition_s` are ours: with a blend, `prompt` is only its name."""
+    """Client: another look.  All but the first two are ours: with a blend, `prompt` is only its name."""
 
     type: ClassVar[str] = "prompt"
     prompt: str
     enhance_prompt: bool = False
     blend: tuple[Part, ...] = ()
     transition_s: float = 0.0  # seconds from the look before to this one
+    mask: str | None = None  # one of MASKS; None leaves it as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,13 @@ class SetImage:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSettings:
-    """Client (ours): strength 0..1, seed 0..2**32-1 and whether to tell of every frame shown, each optional."""
+    """Client (ours): strength 0..1, seed 0..2**32-1, whether to tell of every frame shown, mask; each optional."""
 
     type: ClassVar[str] = "settings"
     strength: float | None = None
     seed: int | None = None
     tell_frames: bool | None = None
+    mask: str | None = None  # one of MASKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +206,14 @@ def parse(text: str | bytes) -> FromClient:
     match body.get("type"):
         case "prompt":
             transition_s = holds.number(body, "transition_s", MAX_TRANSITION_S) or 0.0
-            return Prompt(holds.prompt(body), holds.flag(body, "enhance_prompt"), _blend(body), transition_s)
+            return Prompt(
+                holds.prompt(body), holds.flag(body, "enhance_prompt"), _blend(body), transition_s, _mask(body)
+            )
         case "set_image":
             return _set_image(body)
         case "settings":
             tell = None if body.get("tell_frames") is None else holds.flag(body, "tell_frames")
-            return ChangeSettings(holds.number(body, "strength", 1), holds.seed(body), tell)
+            return ChangeSettings(holds.number(body, "strength", 1), holds.seed(body), tell, _mask(body))
         case "offer":
             return Offer(holds.text(body, "sdp", holds.MAX_SDP))
         case "ice-candidate":
@@ -229,6 +234,13 @@ def _blend(body: dict[str, Any]) -> tuple[Part, ...]:
     if not all(part.prompt.strip() and part.weight > 0 for part in parts):
         raise ValueError("every part of a blend needs a prompt and a weight above 0")
     return parts
+
+
+def _mask(body: dict[str, Any]) -> str | None:
+    value = body.get("mask")
+    if value is not None and value not in MASKS:
+        raise ValueError(f"mask must be one of {', '.join(MASKS)}, got {str(value)[:40]!r}")
+    return value
 
 
 def _set_image(body: dict[str, Any]) -> SetImage:

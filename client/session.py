@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import av
@@ -60,26 +60,33 @@ class Session:
     # looks
 
     async def set_prompt(
-        self, prompt: str, *, blend: Mapping[str, float] | None = None, transition_s: float = 0.0, enhance: bool = False
-    ) -> None:
+        self, prompt: str, *, blend: Mapping[str, float] | None = None, transition_s: float = 0.0,
+        enhance: bool = False, mask: str | None = None,
+    ) -> None:  # fmt: skip
         """Another look; returns when the server has it.  "" shows the camera.
 
         Args:
             blend: prompts with weights, mixed; `prompt` is then only their name.
             transition_s: 0 to 10, seconds from the look before to this one.
             enhance: let the server's LLM enrich the prompt; the raw one is shown first.
+            mask: "subject" or "background" puts the look there only, "none" everywhere; None leaves it.
         Raises: BadRequest with the server's words; ConnectionLost if there is no connection and none is tried again.
         """
         parts = tuple(Part(each, weight) for each, weight in (blend or {}).items())
-        self._look.prompt = Prompt(prompt, enhance, parts, transition_s)
+        self._look.prompt = Prompt(prompt, enhance, parts, transition_s, mask)
         if self._link is not None:
             await self._send_prompt(self._link, self._look.prompt)
 
-    async def set(self, *, strength: float | None = None, seed: int | None = None) -> None:
-        """strength 0..1: 0 is the camera, 1 the look alone.  seed: 0..2**32-1.  Raises: as set_prompt."""
+    async def set(self, *, strength: float | None = None, seed: int | None = None, mask: str | None = None) -> None:
+        """strength 0..1: 0 is the camera, 1 the look alone.  seed: 0..2**32-1.  mask, raises: as set_prompt."""
         now = self._look.settings
+        if mask is not None and self._look.prompt is not None:
+            self._look.prompt = replace(self._look.prompt, mask=None)  # the later word counts, also after a reconnect
         self._look.settings = ChangeSettings(
-            now.strength if strength is None else strength, now.seed if seed is None else seed, True
+            now.strength if strength is None else strength,
+            now.seed if seed is None else seed,
+            True,
+            now.mask if mask is None else mask,
         )
         if self._link is not None:
             await self._link.ask(self._look.settings)
@@ -213,7 +220,7 @@ class Session:
 @asynccontextmanager
 async def connect(
     url: str, source: Source | Any, prompt: str = "", *, blend: Mapping[str, float] | None = None,
-    strength: float = 1.0, seed: int = 0, enhance: bool = False, model: str = "", api_key: str = "",
+    strength: float = 1.0, seed: int = 0, mask: str = "none", enhance: bool = False, model: str = "", api_key: str = "",
     ice_servers: tuple[str, ...] = (), reconnect: bool = True, timeout_s: float = 15.0,
 ) -> AsyncIterator[Session]:  # fmt: skip
     """A session with a Reverie server; leaving the block hangs up.
@@ -221,12 +228,12 @@ async def connect(
     Args:
         url: of the server, as http://127.0.0.1:8080.
         source: Camera, File, Frames, arrays (H, W, 3) uint8 RGB, or an aiortc video track.
-        prompt, blend, strength, seed, enhance: the look, as `Session.set_prompt` and `Session.set`; "" is the camera.
+        prompt, blend, strength, seed, mask, enhance: the look, as `Session.set_prompt` and `.set`; "" is the camera.
         reconnect: connect again by itself, with the same look, when the connection is lost.
     Raises: BadSource; ConnectionLost, AtCapacity, NotReady, UnknownModel, BadRequest: no session came to be.
     """
     session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers), reconnect)
-    session._look.settings = ChangeSettings(strength, seed, True)
+    session._look.settings = ChangeSettings(strength, seed, True, None if mask == "none" else mask)
     if prompt.strip() or blend:
         await session.set_prompt(prompt, blend=blend, enhance=enhance)
     ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()

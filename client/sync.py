@@ -32,12 +32,14 @@ class SyncSession:
         return frame
 
     def set_prompt(
-        self, prompt: str, *, blend: Mapping[str, float] | None = None, transition_s: float = 0.0, enhance: bool = False
-    ) -> None:
-        self._wait(self._session.set_prompt(prompt, blend=blend, transition_s=transition_s, enhance=enhance))
+        self, prompt: str, *, blend: Mapping[str, float] | None = None, transition_s: float = 0.0,
+        enhance: bool = False, mask: str | None = None,
+    ) -> None:  # fmt: skip
+        look = self._session.set_prompt(prompt, blend=blend, transition_s=transition_s, enhance=enhance, mask=mask)
+        self._wait(look)
 
-    def set(self, *, strength: float | None = None, seed: int | None = None) -> None:
-        self._wait(self._session.set(strength=strength, seed=seed))
+    def set(self, *, strength: float | None = None, seed: int | None = None, mask: str | None = None) -> None:
+        self._wait(self._session.set(strength=strength, seed=seed, mask=mask))
 
     def stats(self) -> Stats:
         return self._session.stats()

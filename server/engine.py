@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -15,7 +15,8 @@ import av
 from reverie.models.blend import CAMERA, Blend, Fade
 from reverie.models.stream import StreamModel
 from reverie.server.metrics import Metrics
-from reverie.server.pictures import resize, to_frame, to_rgb
+from reverie.server.pictures import Picture, resize, to_frame, to_rgb
+from reverie.server.segment import Outline, Segmenter, compose
 from reverie.server.sizing import render_size
 from reverie.server.upscale import upscale
 from reverie.server.watermark import mark
@@ -32,6 +33,7 @@ class Look:
     seed: int = 0
     strength: float = 1.0
     transition_s: float = 0.0  # from the look before to this one
+    mask: str = "none"  # none, subject or background: where it is
 
     @property
     def styled(self) -> bool:
@@ -64,6 +66,7 @@ class Feed:
         self._worn: Blend = CAMERA
         self._taken: Look | None = None
         self._fade: Fade | None = None
+        self._outline: Outline | None = None
 
     def want(self, look: Look) -> None:
         """The look of the next frame; while the camera is shown, that is what a transition begins with."""
@@ -75,6 +78,9 @@ class Feed:
         """Give the stream the look of a frame at a time, in seconds.  Only the end of a transition forgets the past."""
         if look is not None:
             before, self._taken = self._taken, look
+            if before is not None and replace(before, mask=look.mask, transition_s=look.transition_s) == look:
+                look = None  # only the mask is another: the stream goes on
+        if look is not None:
             if self._fade is None or look.transition_s or look.blend != self._fade.new:
                 self._fade = Fade(self._worn, look.blend, now, look.transition_s)
             if before is None or (before.seed, before.strength) != (look.seed, look.strength):
@@ -88,13 +94,22 @@ class Feed:
         else:
             self.stream.wear(self._worn)
 
+    def masked(self, picture: Picture, source: Picture, segmenter: Segmenter | None) -> Picture:
+        """The look only where it is wanted.  Args: segmenter: None shows it everywhere."""
+        mask = self._taken.mask if self._taken is not None else "none"
+        if mask == "none" or segmenter is None:
+            self._outline = None
+            return picture
+        self._outline = self._outline or Outline(segmenter)
+        return compose(picture, source, self._outline.next(source), mask)
+
 
 class Engine:
     """Owner of a device."""
 
-    def __init__(self, metrics: Metrics, watermark: str = "") -> None:
-        """Args: watermark: words in the corner of every styled frame."""
-        self.metrics, self._watermark = metrics, watermark
+    def __init__(self, metrics: Metrics, watermark: str = "", segmenter: Segmenter | None = None) -> None:
+        """Args: watermark: words in the corner of every styled frame.  segmenter: finds people, for masks."""
+        self.metrics, self.segmenter, self._watermark = metrics, segmenter, watermark
         self._feeds: deque[Feed] = deque()  # the next to be served first
         self._wake = threading.Condition()
         self._stopping = False
@@ -169,7 +184,7 @@ class Engine:
         feed.size = small.shape[1], small.shape[0]
         self.metrics.steps.inc()
         feed.steps += 1
-        picture = upscale(styled, source)
+        picture = feed.masked(upscale(styled, source), source, self.segmenter)
         mark(picture, self._watermark)
         shown = to_frame(picture)
         shown.pts, shown.time_base = shot.pts, shot.time_base

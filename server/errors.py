@@ -25,6 +25,13 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
+class NoMasks(Exception):
+    """A mask was asked for and the networks that find people are not here; ends nothing."""
+
+    def __str__(self) -> str:
+        return "masks need the networks that find people, which are not here; `make serve` with npm installs them"
+
+
 class UnknownModel(ServiceError):
     code = "model_not_found"
     close_code = 1008

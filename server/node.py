@@ -13,6 +13,7 @@ import numpy as np
 from reverie.client.protocol import FromServer
 from reverie.models import registry
 from reverie.models.stream import Model
+from reverie.server import segment
 from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, UnknownModel
 from reverie.server.metrics import Metrics
@@ -31,7 +32,9 @@ class Node:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.engine = Engine(self.metrics, settings.watermark)
+        networks = segment.folder(settings.segmenter)
+        segmenter = segment.Segmenter(networks) if segment.is_here(networks) else None
+        self.engine = Engine(self.metrics, settings.watermark, segmenter)
         self.denied = Denied.from_file(settings.deny_file)
         self.words = ThreadPoolExecutor(1, "words")  # the LLM
         self.sessions: dict[Session, None] = {}

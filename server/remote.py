@@ -10,8 +10,8 @@ import json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from reverie.client.protocol import Prompt, parse
-from reverie.server.errors import PromptDenied
+from reverie.client.protocol import ChangeSettings, Prompt, parse
+from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.node import Node
 
 MAX_BYTES = 20_000
@@ -19,8 +19,9 @@ MAX_BYTES = 20_000
 
 async def prompt(request: Request) -> Response:
     """Body: the fields of the message `prompt` (client/protocol.py); an empty prompt shows the camera.
+    With `mask` and no prompt only the mask changes.
 
-    200 when the look is taken on; 400 bad_request, 403 prompt_denied, 404 no_session, 413 too_large.
+    200 when the look is taken on; 400 bad_request, 403 prompt_denied, 404 no_session, 409 no_masks, 413 too_large.
     """
     node: Node = request.app.state.node
     session = next((each for each in node.sessions if each.id == request.path_params["id"]), None)
@@ -35,14 +36,22 @@ async def prompt(request: Request) -> Response:
         fields = json.loads(body)
         if not isinstance(fields, dict):
             raise ValueError("the body must be one JSON object")
-        message = parse(json.dumps({**fields, "type": "prompt"}))
+        only_mask = "prompt" not in fields and "mask" in fields
+        message = parse(json.dumps({**fields, "type": "settings" if only_mask else "prompt"}))
     except (ValueError, RecursionError) as error:
         return _failure(400, "bad_request", str(error))
-    assert isinstance(message, Prompt)
+    assert isinstance(message, Prompt | ChangeSettings)
     try:
-        await session.set_prompt(message.prompt, message.enhance_prompt, message.blend, message.transition_s)
+        if isinstance(message, ChangeSettings):
+            session.change(None, None, message.mask)
+            return JSONResponse({"mask": message.mask})
+        await session.set_prompt(
+            message.prompt, message.enhance_prompt, message.blend, message.transition_s, message.mask
+        )
     except PromptDenied as refusal:
         return _failure(403, "prompt_denied", str(refusal))
+    except NoMasks as refusal:
+        return _failure(409, "no_masks", str(refusal))
     return JSONResponse({"prompt": message.prompt})
 
 

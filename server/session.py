@@ -29,7 +29,7 @@ from reverie.client.protocol import (
 from reverie.models.blend import blend
 from reverie.models.stream import Model
 from reverie.server.engine import Engine, Feed, Look
-from reverie.server.errors import PromptDenied
+from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.metrics import Metrics
 from reverie.server.output import Output
 from reverie.server.sound import Sound
@@ -77,13 +77,18 @@ class Session:
         self._closed = False
 
     async def set_prompt(
-        self, prompt: str, enhance: bool = False, parts: Sequence[Part] = (), transition_s: float = 0.0
-    ) -> None:
+        self, prompt: str, enhance: bool = False, parts: Sequence[Part] = (), transition_s: float = 0.0,
+        mask: str | None = None,
+    ) -> None:  # fmt: skip
         """Take on a look as soon as the LLM has read it; "" is no look.  With `enhance` the raw one comes first.
 
-        Args: parts: of a blend, whose name is `prompt`.  transition_s: seconds from the look before to this one.
-        Raises: PromptDenied; the look stays as it was.
+        Args:
+            parts: of a blend, whose name is `prompt`.
+            transition_s: seconds from the look before to this one.
+            mask: where it is; None leaves it as it was.
+        Raises: PromptDenied, NoMasks; the look stays as it was.
         """
+        self._check_mask(mask)
         if any(map(self._denied, (prompt, *(part.prompt for part in parts)))):
             self._metrics.denied.inc()
             raise PromptDenied
@@ -93,11 +98,18 @@ class Session:
         for each, _ in look:
             await self._loop.run_in_executor(self._words, self._model.prepare, each)
         if wanted == self._wanted:
-            self._apply(replace(self._look, name=prompt, blend=look, transition_s=transition_s))
+            mask = mask or self._look.mask
+            self._apply(replace(self._look, name=prompt, blend=look, transition_s=transition_s, mask=mask))
             if enhance and not parts and self._look.styled:
                 self._start(self._enhance(prompt, wanted))
 
-    def change(self, strength: float | None, seed: int | None) -> None:
+    def _check_mask(self, mask: str | None) -> None:
+        if mask not in (None, "none") and self._engine.segmenter is None:
+            raise NoMasks
+
+    def change(self, strength: float | None, seed: int | None, mask: str | None = None) -> None:
+        """Raises: NoMasks."""
+        self._check_mask(mask)
         look = self._look
         self._apply(
             replace(
@@ -105,6 +117,7 @@ class Session:
                 strength=look.strength if strength is None else strength,
                 seed=look.seed if seed is None else seed,
                 transition_s=0.0,
+                mask=mask or look.mask,
             )
         )
 

@@ -29,6 +29,7 @@ class Settings:
     ice_servers: tuple[str, ...] = ()  # STUN and TURN URLs, comma separated; none by default
     deny_file: str = ""  # prompts that hold one of its lines are refused; one word or phrase a line
     watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
+    segmenter: str = ""  # folder of the networks that find people, for masks; empty is where `make serve` puts them
     start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
     data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 

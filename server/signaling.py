@@ -27,7 +27,7 @@ from reverie.client.protocol import (
     parse,
 )  # fmt: skip
 from reverie.server.caller import Caller
-from reverie.server.errors import PromptDenied, ServiceError, Unsupported
+from reverie.server.errors import NoMasks, PromptDenied, ServiceError, Unsupported
 from reverie.server.node import Node
 from reverie.server.session import Session
 
@@ -97,12 +97,12 @@ async def _receive(socket: WebSocket, over: asyncio.Event) -> Message | None:
 async def _obey(message: object, session: Session, caller: Caller, send: Sender) -> None:
     """Raises: ValueError if it cannot be done; ServiceError if the session must end."""
     match message:
-        case Prompt(prompt, enhance, parts, transition_s):
+        case Prompt(prompt, enhance, parts, transition_s, mask):
             if not prompt.strip() and not parts:
                 return send(PromptAck(prompt, False, "the prompt is empty; set_image with nulls shows the camera"))
             try:
-                await session.set_prompt(prompt, enhance, parts, transition_s)
-            except PromptDenied as refusal:
+                await session.set_prompt(prompt, enhance, parts, transition_s, mask)
+            except (PromptDenied, NoMasks) as refusal:
                 return send(PromptAck(prompt, False, str(refusal)))
             send(PromptAck(prompt, True))
         case SetImage(image, reference, prompt, enhance):
@@ -113,8 +113,11 @@ async def _obey(message: object, session: Session, caller: Caller, send: Sender)
             except PromptDenied as refusal:
                 return send(SetImageAck(False, str(refusal)))
             send(SetImageAck(True))
-        case ChangeSettings(strength, seed, tell_frames):
-            session.change(strength, seed)
+        case ChangeSettings(strength, seed, tell_frames, mask):
+            try:
+                session.change(strength, seed, mask)
+            except NoMasks as refusal:
+                return send(SettingsAck(False, str(refusal)))
             if tell_frames is not None:
                 session.tells_frames = tell_frames
             send(SettingsAck(True))

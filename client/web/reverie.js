@@ -73,7 +73,7 @@ function look() {
 }
 
 function settings() {
-  return { type: "settings", strength: $("strength").valueAsNumber, seed: Number($("seed").value) };
+  return { type: "settings", strength: $("strength").valueAsNumber, seed: Number($("seed").value), mask: $("mask").value };
 }
 
 function sendLook() {
@@ -280,7 +280,7 @@ $("controls").onsubmit = (event) => {
   choose();
 };
 $("second").onchange = () => !passthrough && choose();
-$("seed").onchange = sendSettings;
+$("seed").onchange = $("mask").onchange = sendSettings;
 $("enhance").onchange = () => !passthrough && choose();
 $("mirror").onchange = () => $("frame").classList.toggle("mirrored", $("mirror").checked);
 $("microphone").onchange = changeMedia;

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from rig.browser import until, watched_page
 from rig.node import Node
 
+from reverie.server import segment
 from reverie.server.provenance import SOURCE_TYPE
 
 DIFFERENT, SAME = 10.0, 7.0  # mean steps of 255 between two pictures of 16x10 mean colours
@@ -241,3 +242,18 @@ def test_the_microphone_comes_back_for_recordings_and_is_not_played(toy: Node, o
     start(page, "red")
     until(page, "document.querySelector('#styled').srcObject.getAudioTracks().length === 1")
     assert page.evaluate("document.querySelector('#styled').muted")
+
+
+def test_a_look_on_people_only_keeps_the_room(toy: Node, open_page: OpenPage) -> None:
+    if not segment.is_here(segment.folder()):
+        pytest.skip("the networks that find people are not here")
+    page = open_page(toy)
+    start(page, "invert")
+    wait_until_styled(page)
+    whole = apart(page)
+    page.click("summary")
+    page.select_option("#mask", "subject")
+    until(page, f"watch.seen().apart < {0.8 * whole}")
+    page.select_option("#mask", "background")
+    until(page, f"watch.seen().apart > {0.3 * whole}")
+    assert apart(page) < 0.9 * whole

@@ -15,7 +15,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 TYPES = ["prompt", "set_image", "settings", "offer", "ice-candidate", "livekit_join", "answer", "nonsense"]
-FIELDS = ["type", "prompt", "enhance_prompt", "image_data", "image_ref", "strength", "seed", "sdp", "candidate"]
+FIELDS = ["type", "prompt", "enhance_prompt", "image_data", "image_ref", "strength", "seed", "sdp", "candidate", "mask"]
 
 
 @given(st.text(max_size=300) | st.binary(max_size=100))

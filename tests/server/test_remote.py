@@ -40,3 +40,15 @@ async def test_a_running_session_takes_on_a_look_from_outside(server: Any, call:
 def test_a_session_that_is_not_there(server: Any, name: str) -> None:
     status, answer = post(f"{server.url}/v1/sessions/{name}/prompt", b'{"prompt": "red"}')
     assert (status, answer["error_type"]) == (404, "no_session")
+
+
+async def test_the_mask_alone_can_be_changed(server: Any, call: Any) -> None:
+    async with call("red") as client:
+        await client.sees(RED)
+        (told,) = [message for message in client.told if message["type"] == "session_id"]
+        where = f"{server.url}/v1/sessions/{told['session_id']}/prompt"
+        assert await asyncio.to_thread(post, where, b'{"mask": "none"}') == (200, {"mask": "none"})
+        status, answer = await asyncio.to_thread(post, where, b'{"mask": "hat"}')
+        assert (status, answer["error_type"]) == (400, "bad_request")
+        assert "none, subject, background" in answer["error"]
+        await client.sees(RED)

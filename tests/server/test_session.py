@@ -15,7 +15,7 @@ import pytest
 from reverie.client.protocol import Part, Status
 from reverie.models.toy import ToyModel
 from reverie.server.engine import Engine
-from reverie.server.errors import PromptDenied
+from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
 from reverie.server.session import Session
@@ -215,4 +215,17 @@ async def test_a_prompt_that_is_not_allowed_changes_nothing() -> None:
                 await session.set_prompt("blue" if parts else "gore", parts=parts)
         assert told[-1] == Status("stalled", told[-1].reason) or told[-1].reason == "red"
         assert metrics.registry.get_sample_value("reverie_prompts_denied_total") == 2
+        await session.close("disconnect")
+
+
+async def test_a_mask_without_its_networks_is_refused_and_changes_nothing() -> None:
+    with visit() as (session, _, _):
+        await session.set_prompt("red")
+        with pytest.raises(NoMasks, match="make serve"):
+            await session.set_prompt("blue", mask="subject")
+        with pytest.raises(NoMasks):
+            session.change(0.5, None, "background")
+        assert (session._look.name, session._look.strength, session._look.mask) == ("red", 1.0, "none")
+        session.change(None, 7, "none")
+        assert session._look.seed == 7
         await session.close("disconnect")

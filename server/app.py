@@ -18,20 +18,28 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from reverie.client import rtc_tuning
-from reverie.server import api, remote
+from reverie.server import api, remote, whep, whip
 from reverie.server.access import Access
 from reverie.server.gate import Gate
 from reverie.server.guard import Guard
 from reverie.server.metrics import CONTENT_TYPE
 from reverie.server.node import Node
+from reverie.server.preflight import Preflight
 from reverie.server.settings import Settings
 from reverie.server.signaling import stream
 
 ENCODERS = 2  # threads that encode video
+ANY = [
+    "GET",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+]  # the handler answers 405 itself: what is mounted last would say 404
 CORS: dict[str, Any] = {  # for pages of listed origins; the guard has refused all others
     "allow_methods": ("GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"),
     "allow_headers": ("authorization", "content-type", "if-match", "user-agent", "x-api-key"),
-    "expose_headers": ("content-disposition", "etag", "link", "location", "retry-after"),
+    "expose_headers": ("content-disposition", "etag", "link", "location", "retry-after", "reverie-session"),
     "max_age": 600,
 }
 
@@ -59,11 +67,16 @@ def make(settings: Settings) -> Starlette:
             Route("/metrics", _metrics),
             Route("/v1/sessions/{id}/prompt", remote.prompt, methods=["POST"]),
             WebSocketRoute("/v1/stream", stream),
+            Route("/whip", whip.endpoint, methods=ANY),
+            Route("/whip/r/{id}", whip.resource, methods=ANY),
+            Route("/whep/r/{id}", whip.resource, methods=ANY),
+            Route("/whep/{session}", whep.endpoint, methods=ANY),
         ]
     app = Starlette(
         routes=routes,
         middleware=[
             Middleware(Guard, hosts=settings.hosts, origins=settings.origins),
+            Middleware(Preflight),
             Middleware(CORSMiddleware, allow_origins=settings.origins, **CORS),
             Middleware(Gate, access=access),
         ],

@@ -53,9 +53,20 @@ class AtCapacity(ServiceError):
     code = "at_capacity"
     close_code = 1013  # Try Again Later, IANA WebSocket close codes
 
-    def __init__(self, limit: int, retry_after_s: int = 10) -> None:
-        super().__init__(f"all {limit} sessions of this server are taken; retry in {retry_after_s} s")
+    def __init__(self, limit: int, retry_after_s: int = 10, what: str = "sessions of this server") -> None:
+        super().__init__(f"all {limit} {what} are taken; retry in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class Elsewhere(ServiceError):
+    """Another node has a place; WHIP answers with a redirect to it."""
+
+    code = "elsewhere"
+    close_code = 1012  # Service Restart: connect again, there
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"connect to {url}")
+        self.url = url.rstrip("/")
 
 
 class NotReady(ServiceError):

@@ -18,6 +18,7 @@ from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, UnknownModel
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
+from reverie.server.resource import Resource
 from reverie.server.session import Session
 from reverie.server.settings import Settings
 
@@ -38,7 +39,8 @@ class Node:
         self.denied = Denied.from_file(settings.deny_file)
         self.words = ThreadPoolExecutor(1, "words")  # the LLM
         self.sessions: dict[Session, None] = {}
-        self.visits: set[asyncio.Task[None]] = set()  # WebSockets being served
+        self.visits: set[asyncio.Task[None]] = set()  # WebSockets and WHIP, WHEP connections being served
+        self.resources: dict[str, Resource] = {}  # WHIP and WHEP connections
         self.model: Model | None = None
         self.fault = ""
 
@@ -82,10 +84,28 @@ class Node:
         finally:
             self.metrics.sessions.dec()
 
+    def find(self, session_id: str, tenant: str) -> Session | None:
+        """A tenant's open session."""
+        return next((each for each in self.sessions if (each.id, each.tenant) == (session_id, tenant)), None)
+
+    def keep(self, made: Resource) -> None:
+        """Until it is over."""
+        self.resources[made.id] = made
+
+        async def stay() -> None:
+            try:
+                await made.stay()
+            finally:
+                del self.resources[made.id]
+
+        visit = asyncio.get_running_loop().create_task(stay())
+        self.visits.add(visit)
+        visit.add_done_callback(self.visits.discard)
+
     async def hang_up(self, timeout_s: float = 2.0) -> None:
         """Tell every client that its session ends, and wait until it is told; before the sockets are closed."""
-        for session in self.sessions:
-            session.over.set()
+        for over in [session.over for session in self.sessions] + [made.over for made in self.resources.values()]:
+            over.set()
         if self.visits:
             await asyncio.wait(self.visits, timeout=timeout_s)
 

@@ -190,6 +190,10 @@ class Output:
         self.metrics.viewers.inc()
         return reader
 
+    @property
+    def viewers(self) -> int:
+        return len(self._readers)
+
     def when_closed(self, call: Callable[[], None]) -> Callable[[], None]:
         """`call` is called once, when the session ends; returns what takes that back."""
         key = object()

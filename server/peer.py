@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
@@ -11,6 +12,7 @@ from aiortc.sdp import candidate_from_sdp
 from reverie.client.protocol import Candidate
 from reverie.client.rtc_tuning import hint_bitrate, send_encoded
 from reverie.server.errors import BadOffer
+from reverie.server.ice import ice_servers
 from reverie.server.output import Reader
 from reverie.server.settings import Settings
 
@@ -19,11 +21,20 @@ class Peer:
     """Answers one offer."""
 
     def __init__(
-        self, settings: Settings, on_track: Callable[[MediaStreamTrack], None], on_failed: Callable[[], None]
-    ) -> None:
-        """Args: on_track: called with each track of the client.  on_failed: called when the media cannot flow."""
-        servers = [RTCIceServer(urls=url) for url in settings.ice_servers]
-        self._start_bitrate, self._on_failed = settings.start_bitrate, on_failed
+        self, settings: Settings, on_track: Callable[[MediaStreamTrack], None], on_failed: Callable[[], None],
+        on_closed: Callable[[], None] = lambda: None, connected: asyncio.Event | None = None,
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            on_track: called with each track of the client.
+            on_failed: called when the media cannot flow.
+            on_closed: called when the client has hung up.
+            connected: set when media can flow.
+        """
+        servers = [RTCIceServer(each.url, each.username, each.credential) for each in ice_servers(settings)]
+        self.connected = connected or asyncio.Event()
+        self._start_bitrate, self._on_failed, self._on_closed = settings.start_bitrate, on_failed, on_closed
+        self._closing = False
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._connection.on("track", on_track)
         self._connection.on("connectionstatechange", self._on_state)
@@ -78,8 +89,14 @@ class Peer:
                 send_encoded(transceiver.sender, track.ask_keyframe, track.allow)
 
     async def close(self) -> None:
+        self._closing = True
         await self._connection.close()
 
     async def _on_state(self) -> None:
-        if self._connection.connectionState == "failed":
+        state = self._connection.connectionState
+        if state == "connected":
+            self.connected.set()
+        elif state == "failed":
             self._on_failed()
+        elif state == "closed" and not self._closing:
+            self._on_closed()

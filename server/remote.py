@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from reverie.client.protocol import ChangeSettings, Prompt, parse
+from reverie.server.access import caller_of
 from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.node import Node
 
@@ -24,7 +25,7 @@ async def prompt(request: Request) -> Response:
     200 when the look is taken on; 400 bad_request, 403 prompt_denied, 404 no_session, 409 no_masks, 413 too_large.
     """
     node: Node = request.app.state.node
-    session = next((each for each in node.sessions if each.id == request.path_params["id"]), None)
+    session = node.find(request.path_params["id"], caller_of(request).tenant.name)
     if session is None:
         return _failure(404, "no_session", "there is no such session; its id is in the message session_id")
     body = b""

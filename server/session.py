@@ -57,6 +57,7 @@ class Session:
             send: queues a message to the client; never waits, never raises.
         """
         self.id = uuid.uuid4().hex
+        self.tenant = "local"  # whose it is
         self.over = asyncio.Event()  # set to end the session from this side
         self.tells_frames = False  # whether the client hears of every frame that goes out
         self.output, self.sound = Output(metrics), Sound()

@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+LIMITS = (
+    ("port", 0, 65535), ("max_sessions", 1, 1000), ("max_viewers", 1, 10_000), ("start_bitrate", 100, 50_000),
+)  # fmt: skip
 DEVICES = ("cpu", "torch")
 
 
@@ -27,6 +30,10 @@ class Settings:
     origins: tuple[str, ...] = ()  # pages of other origins that may connect, comma separated, e.g. https://me.example
     api_keys_file: str = ""  # API keys, hashed, one a line; empty needs no key and everybody is one tenant
     ice_servers: tuple[str, ...] = ()  # STUN and TURN URLs, comma separated; none by default
+    turn_secret: str = ""  # shared with TURN servers (coturn's static-auth-secret): credentials are made from it
+    turn_user: str = ""  # or one fixed user of them, and its password
+    turn_password: str = ""
+    max_viewers: int = 50  # of one session at once (its own client counts)
     deny_file: str = ""  # prompts that hold one of its lines are refused; one word or phrase a line
     watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
     segmenter: str = ""  # folder of the networks that find people, for masks; empty is where `make serve` puts them
@@ -34,7 +41,7 @@ class Settings:
     data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 
     def __post_init__(self) -> None:
-        for name, low, high in (("port", 0, 65535), ("max_sessions", 1, 1000), ("start_bitrate", 100, 50_000)):
+        for name, low, high in LIMITS:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} must be {low} to {high}, got {value}")

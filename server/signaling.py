@@ -26,9 +26,10 @@ from reverie.client.protocol import (
     encode,
     parse,
 )  # fmt: skip
-from reverie.server.caller import Caller
+from reverie.server.access import caller_of
 from reverie.server.errors import NoMasks, PromptDenied, ServiceError, Unsupported
 from reverie.server.node import Node
+from reverie.server.publisher import Publisher
 from reverie.server.session import Session
 
 log = logging.getLogger(__name__)
@@ -48,14 +49,15 @@ async def stream(socket: WebSocket) -> None:
     try:
         with node.admit(socket.query_params.get("model", ""), _sender(outbox)) as session:
             _sender(outbox)(SessionId(session.id, *_address(socket)))
+            session.tenant = caller_of(socket).tenant.name
             node.sessions[session] = None
-            caller = Caller(session, node.settings)
+            publisher = Publisher(session, node.settings)
             try:
-                await _converse(socket, session, caller, _sender(outbox))
+                await _converse(socket, session, publisher, _sender(outbox))
             finally:
                 del node.sessions[session]
                 await session.close("disconnect")
-                await caller.close()
+                await publisher.close()
     except ServiceError as error:
         node.metrics.refused.labels(error.code).inc()
         _sender(outbox)(Failure(str(error), error.code))
@@ -73,12 +75,12 @@ async def stream(socket: WebSocket) -> None:
                 await socket.close(code)
 
 
-async def _converse(socket: WebSocket, session: Session, caller: Caller, send: Sender) -> None:
+async def _converse(socket: WebSocket, session: Session, publisher: Publisher, send: Sender) -> None:
     while (packet := await _receive(socket, session.over)) and packet["type"] != "websocket.disconnect":
         data = packet.get("text")
         try:
             message = parse(data if data is not None else packet.get("bytes") or b"")
-            await _obey(message, session, caller, send)
+            await _obey(message, session, publisher, send)
         except ValueError as error:
             send(Failure(str(error), "bad_request"))
 
@@ -94,7 +96,7 @@ async def _receive(socket: WebSocket, over: asyncio.Event) -> Message | None:
             task.cancel()
 
 
-async def _obey(message: object, session: Session, caller: Caller, send: Sender) -> None:
+async def _obey(message: object, session: Session, publisher: Publisher, send: Sender) -> None:
     """Raises: ValueError if it cannot be done; ServiceError if the session must end."""
     match message:
         case Prompt(prompt, enhance, parts, transition_s, mask):
@@ -122,9 +124,9 @@ async def _obey(message: object, session: Session, caller: Caller, send: Sender)
                 session.tells_frames = tell_frames
             send(SettingsAck(True))
         case Offer(sdp):
-            send(Answer(await caller.answer(sdp)))
+            send(Answer(await publisher.answer(sdp)))
         case Candidate():
-            await caller.add_candidate(message)
+            await publisher.add_candidate(message)
         case LivekitJoin():
             raise Unsupported("this server speaks the plain WebRTC form: send an offer instead of livekit_join")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from aiortc.mediastreams import MediaStreamTrack
 
+from reverie.client.protocol import Candidate
 from reverie.server.errors import BadOffer
 from reverie.server.peer import Peer
 from reverie.server.session import Session
@@ -18,7 +20,7 @@ class Viewer:
     def __init__(self, session: Session, settings: Settings, ended: Callable[[], None]) -> None:
         """Args: ended: called when the session is over or the media cannot flow; whoever made the viewer closes it."""
         self._session = session
-        self._peer = Peer(settings, lambda track: track.stop(), ended)
+        self._peer = Peer(settings, lambda track: track.stop(), ended, ended)
         self._tracks: list[MediaStreamTrack] = [session.output.reader(), session.sound.listen()]
         self._forget = session.output.when_closed(ended)
 
@@ -30,6 +32,14 @@ class Viewer:
         except BadOffer:
             await self.close()
             raise
+
+    @property
+    def connected(self) -> asyncio.Event:
+        return self._peer.connected
+
+    async def add_candidate(self, message: Candidate) -> None:
+        """Raises ValueError if the candidate cannot be read."""
+        await self._peer.add_candidate(message)
 
     async def close(self) -> None:
         self._forget()

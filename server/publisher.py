@@ -1,6 +1,8 @@
-"""The client that a session was made for: it sends its camera and is shown the session's output."""
+"""The client that a session was made for: it sends its camera and may be shown the session's output."""
 
 from __future__ import annotations
+
+import asyncio
 
 from aiortc.mediastreams import MediaStreamTrack
 
@@ -11,11 +13,13 @@ from reverie.server.session import Session
 from reverie.server.settings import Settings
 
 
-class Caller:
+class Publisher:
     """Owner of the one peer connection between them."""
 
-    def __init__(self, session: Session, settings: Settings) -> None:
-        self._session, self._settings = session, settings
+    def __init__(self, session: Session, settings: Settings, shown: bool = True) -> None:
+        """Args: shown: whether it is sent the session's output; else its leaving ends the session."""
+        self._session, self._settings, self._shown = session, settings, shown
+        self.connected = asyncio.Event()
         self._peer: Peer | None = None
         self._kinds: set[str] = set()
 
@@ -23,7 +27,8 @@ class Caller:
         """Connect and return the answer's SDP, all candidates inside.  Raises BadOffer."""
         if self._peer is not None:
             raise BadOffer("a session takes one offer; open another WebSocket for another")
-        self._peer = Peer(self._settings, self._on_track, self._session.media_failed)
+        closed = (lambda: None) if self._shown else self._session.over.set
+        self._peer = Peer(self._settings, self._on_track, self._session.media_failed, closed, self.connected)
         return await self._peer.answer(sdp)
 
     async def add_candidate(self, message: Candidate) -> None:
@@ -42,4 +47,6 @@ class Caller:
             return
         self._kinds.add(track.kind)
         self._session.take(track)
+        if not self._shown:
+            return
         self._peer.send(self._session.output.reader() if track.kind == "video" else self._session.sound.listen())

@@ -1,0 +1,131 @@
+"""A connection that was made over HTTP (WHIP, WHEP): it has a URL, takes candidates, and ends by DELETE."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from reverie.client.protocol import Candidate
+from reverie.server.errors import Refused, ServiceError
+from reverie.server.sdp import Unacceptable, parse_fragment
+
+MAX_SDP = 200_000  # bytes
+CONNECT_S = 30.0  # that a peer has to connect
+FRAGMENT = "application/trickle-ice-sdpfrag"
+STATUSES = {"at_capacity": 503, "not_ready": 503, "model_not_found": 404, "unauthorized": 401, "bad_offer": 422}
+
+
+class Connection(Protocol):
+    """A Publisher or a Viewer."""
+
+    @property
+    def connected(self) -> asyncio.Event: ...
+
+    async def add_candidate(self, message: Candidate) -> None: ...
+
+
+class Resource:
+    """One of them.  `close` is called once, whatever ends it."""
+
+    def __init__(
+        self, path: str, ufrag: str, tenant: str, connection: Connection, over: asyncio.Event,
+        close: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        """Args: ufrag: of the peer's ICE.  over: set by whoever ends it."""
+        self.id = secrets.token_urlsafe(18)
+        self.location, self.tenant = f"{path}/r/{self.id}", tenant
+        self.etag = f'"{secrets.token_hex(8)}"'
+        self.over, self._closed = over, asyncio.Event()
+        self._ufrag, self._connection, self._close = ufrag, connection, close
+
+    async def stay(self) -> None:
+        """Until it is over, or was not connected in time."""
+        connected = asyncio.ensure_future(self._connection.connected.wait())
+        over = asyncio.ensure_future(self.over.wait())
+        try:
+            await asyncio.wait((connected, over), timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
+            if connected.done():
+                await over
+        finally:
+            connected.cancel()
+            over.cancel()
+            await self._close()
+            self._closed.set()
+
+    async def end(self) -> None:
+        """End it, and wait until its place is free."""
+        self.over.set()
+        await self._closed.wait()
+
+    async def patch(self, request: Request) -> Response:
+        """Candidates: 204.  A restart of ICE, which aiortc cannot do: 422, and the session goes on."""
+        match = request.headers.get("if-match")
+        if content_type(request) != FRAGMENT:
+            raise Refused(415, "bad_type", f"a PATCH has the type {FRAGMENT}")
+        if match is None:
+            raise Refused(428, "no_etag", "a PATCH needs If-Match with the session's ETag")
+        if match not in (self.etag, "*"):
+            raise Refused(412, "wrong_etag", "the session has another ETag")
+        try:
+            fragment = parse_fragment((await body_of(request, MAX_SDP)).decode())
+        except ValueError as error:
+            raise Refused(400, "bad_request", str(error)) from None
+        if fragment.ufrag != self._ufrag:
+            raise Refused(422, "no_restart", "this server does not restart ICE; connect again")
+        for mid, text in fragment.candidates:
+            with suppress(ValueError):  # RFC 9725, 4.3.1: what cannot be used is ignored
+                candidate = {"candidate": text, "sdpMid": mid, "sdpMLineIndex": None}
+                await self._connection.add_candidate(Candidate(candidate))
+        return Response(status_code=204)
+
+    def created(self, sdp: str, servers: list[str]) -> Response:
+        """201.  Args: servers: values of Link."""
+        headers = {"location": self.location, "etag": self.etag, "content-type": "application/sdp"}
+        answer = Response(sdp, 201, headers)
+        for link in servers:
+            answer.headers.append("link", link)
+        return answer
+
+
+async def read_offer(request: Request, check: Callable[[str], str]) -> tuple[str, str]:
+    """The SDP of a POST, and its ufrag.  Raises Refused."""
+    if content_type(request) != "application/sdp":
+        raise Refused(415, "bad_type", "an offer has the type application/sdp")
+    body = await body_of(request, MAX_SDP)
+    try:
+        sdp = body.decode()
+        return sdp, check(sdp)
+    except ValueError as error:
+        raise Refused(400, "bad_offer", str(error)) from None
+    except Unacceptable as error:
+        raise Refused(422, "bad_offer", str(error)) from None
+
+
+async def body_of(request: Request, limit: int) -> bytes:
+    """Raises Refused if it is longer."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise Refused(413, "too_large", f"a body may have {limit} bytes")
+    return body
+
+
+def content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def failure(error: ServiceError | Refused) -> Response:
+    """What refuses a request, as HTTP; what a client may try again says when."""
+    text = str(error)
+    status = error.status if isinstance(error, Refused) else STATUSES.get(error.code, 500)
+    answer = JSONResponse({"detail": text, "error": text, "error_type": error.code}, status)
+    if status == 503:
+        answer.headers["retry-after"] = str(getattr(error, "retry_after_s", 5))
+    return answer

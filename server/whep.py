@@ -28,9 +28,9 @@ async def endpoint(request: Request) -> Response:
             return Response(status_code=405, headers={"allow": ENDPOINT["allow"]})
         if request.method != "POST":
             return Response(status_code=200, headers={"content-type": "application/sdp"})
+        sdp, ufrag = await read_offer(request, check_play)
         if session.output.viewers >= node.settings.max_viewers:
             raise AtCapacity(node.settings.max_viewers, what="viewers of this session")
-        sdp, ufrag = await read_offer(request, check_play)
         over = asyncio.Event()
         viewer = Viewer(session, node.settings, over.set)
         answer = await viewer.answer(sdp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -28,6 +28,8 @@ from reverie.client.protocol import (
     Offer,
     Prompt,
     PromptAck,
+    Record,
+    RecordAck,
     SetImage,
     SetImageAck,
     SettingsAck,
@@ -45,7 +47,7 @@ class Link:
         self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[ReverieError] = asyncio.get_running_loop().create_future()
 
-    async def ask(self, message: Prompt | SetImage | ChangeSettings) -> None:
+    async def ask(self, message: Prompt | SetImage | ChangeSettings | Record) -> None:
         """Send, and wait until the server has taken it.  Raises: BadRequest with its words; ConnectionLost."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
@@ -81,7 +83,7 @@ class Link:
                 match message := read(str(text)):
                     case Answer(sdp):
                         self._answer.set_result(sdp)
-                    case PromptAck() | SetImageAck() | SettingsAck():
+                    case PromptAck() | SetImageAck() | SettingsAck() | RecordAck():
                         self._acknowledged(None if message.success else message.error or "the server refused this")
                     case Failure(words, "bad_request"):
                         self._acknowledged(words)
@@ -105,7 +107,7 @@ class Link:
 
 @asynccontextmanager
 async def link(
-    url: str, model: str, api_key: str, ice_servers: tuple[str, ...], camera: MediaStreamTrack,
+    url: str, model: str, api_key: str, ice_servers: tuple[str, ...], sources: Sequence[MediaStreamTrack],
     on_track: Callable[[MediaStreamTrack], None], hear: Callable[[FromServer], None],
 ) -> AsyncIterator[tuple[Link, RTCPeerConnection]]:  # fmt: skip
     """An open WebSocket, and a peer connection that still has to be offered.  Raises: ReverieError."""
@@ -122,7 +124,8 @@ async def link(
         raise ConnectionLost(f"{url} cannot be reached: {error}") from None
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[RTCIceServer(urls=each) for each in ice_servers]))
     mine = Link(socket, hear)
-    peer.addTrack(camera)
+    for track in sources:
+        peer.addTrack(track)
     peer.on("track", on_track)
 
     def changed() -> None:

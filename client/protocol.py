@@ -2,7 +2,8 @@
 
 `parse` reads what a client sends, `encode` writes either side's messages, `read` is the client's own reader.
 The names and fields are those of Decart's realtime API (generation before LiveKit); `settings`, `settings_ack`,
-`status`, `prompt_enhanced` and the field `error_type` are ours, and unknown types are ignored by its clients.
+`status`, `prompt_enhanced`, `record` with its answers and the field `error_type` are ours, and unknown types are
+ignored by its clients.
 """
 
 from __future__ import annotations
@@ -60,6 +61,15 @@ class ChangeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Client (ours): begin or end a recording on the server."""
+
+    type: ClassVar[str] = "record"
+    on: bool
+    compare: bool = False  # camera on the left, look on the right
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     type: ClassVar[str] = "offer"
     sdp: str
@@ -108,6 +118,24 @@ class SettingsAck:
     type: ClassVar[str] = "settings_ack"
     success: bool
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAck:
+    type: ClassVar[str] = "record_ack"
+    success: bool
+    error: str | None = None
+    recording_id: str | None = None  # of /v1/recordings
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """Server (ours): a recording is whole; asked for, or at a limit."""
+
+    type: ClassVar[str] = "recording_ended"
+    recording_id: str
+    seconds: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +202,10 @@ class Failure:
     error_type: str
 
 
-FromClient = Prompt | SetImage | ChangeSettings | Offer | Candidate | LivekitJoin
+FromClient = Prompt | SetImage | ChangeSettings | Record | Offer | Candidate | LivekitJoin
 FromServer = (
-    PromptAck | SetImageAck | SettingsAck | Answer | Candidate | SessionId | GenerationStarted | GenerationTick
-    | GenerationEnded | PromptEnhanced | Status | FrameShown | Failure
+    PromptAck | SetImageAck | SettingsAck | RecordAck | RecordingEnded | Answer | Candidate | SessionId
+    | GenerationStarted | GenerationTick | GenerationEnded | PromptEnhanced | Status | FrameShown | Failure
 )  # fmt: skip
 SERVER_TYPES = {each.type: each for each in FromServer.__args__}
 
@@ -214,6 +242,10 @@ def parse(text: str | bytes) -> FromClient:
         case "settings":
             tell = None if body.get("tell_frames") is None else holds.flag(body, "tell_frames")
             return ChangeSettings(holds.number(body, "strength", 1), holds.seed(body), tell, _mask(body))
+        case "record":
+            if not isinstance(body.get("on"), bool):
+                raise ValueError("record needs on: true or false")
+            return Record(body["on"], holds.flag(body, "compare"))
         case "offer":
             return Offer(holds.text(body, "sdp", holds.MAX_SDP))
         case "ice-candidate":

@@ -24,6 +24,8 @@ from reverie.client.protocol import (
     GenerationTick,
     Part,
     Prompt,
+    Record,
+    RecordAck,
     SetImage,
     Status,
 )  # fmt: skip
@@ -31,6 +33,7 @@ from reverie.client.received import Connected, Event, Frame, Newest, Output, Rec
 from reverie.client.sources import CLOCK, Counted, Source, track_of
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0  # between tries to connect again
+SOUND_KEPT = 100  # frames of sound that wait to be taken from `Session.sound`; then the oldest is lost
 QUIET_S = 1.0  # without a frame after the source has ended, and no more will come
 TOLD_S = 0.1  # that a frame waits for word of its step
 
@@ -47,6 +50,8 @@ class Session:
     def __init__(self, camera: Counted, where: tuple[str, str, str, tuple[str, ...]], reconnect: bool) -> None:
         self._camera, self._where, self._again = camera, where, reconnect
         self._relay, self._look, self._link = MediaRelay(), _Look(), None  # type: Any, _Look, Link | None
+        self._microphone: MediaStreamTrack | None = None
+        self.sound: asyncio.Queue[av.AudioFrame] = asyncio.Queue(SOUND_KEPT)
         self._newest = Newest()
         self._track: Output | None = None
         self._steps: dict[int, int] = {}
@@ -54,8 +59,10 @@ class Session:
         self._events: asyncio.Queue[Event] = asyncio.Queue(256)
         self._arrivals: deque[tuple[float, float]] = deque(maxlen=100)
         self._received = self._reconnects = 0
+        self._recording = ""
         self._status, self._tick = "", None  # type: str, GenerationTick | None
         self._watching: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
 
     # looks
 
@@ -90,6 +97,17 @@ class Session:
         )
         if self._link is not None:
             await self._link.ask(self._look.settings)
+
+    async def record(self, on: bool = True, *, compare: bool = False) -> str:
+        """Begin or end a recording on the server; its id, for /v1/recordings.  When it ends, its file is whole.
+
+        Args: compare: camera on the left, look on the right.
+        Raises: BadRequest if the server will not; ConnectionLost.
+        """
+        if self._link is None:
+            raise ConnectionLost("there is no connection")
+        await self._link.ask(Record(on, compare))
+        return self._recording
 
     @staticmethod
     async def _send_prompt(to: Link, prompt: Prompt) -> None:
@@ -136,7 +154,7 @@ class Session:
         attempt = 0
         while True:
             try:
-                async with link(*self._where, self._relay.subscribe(self._camera), self._on_track, self._hear) as (
+                async with link(*self._where, self._sources(), self._on_track, self._hear) as (
                     mine,
                     peer,
                 ):
@@ -162,6 +180,10 @@ class Session:
             self._tell(Reconnecting(error, attempt))
             await asyncio.sleep(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (attempt - 1)))
 
+    def _sources(self) -> list[MediaStreamTrack]:
+        microphone = [] if self._microphone is None else [self._relay.subscribe(self._microphone)]
+        return [self._relay.subscribe(self._camera), *microphone]
+
     def _hear(self, message: FromServer) -> None:
         match message:
             case FrameShown(timestamp, step):
@@ -170,6 +192,8 @@ class Session:
                     del self._steps[next(iter(self._steps))]
                 self._stepped.set()
                 return
+            case RecordAck(True, _, str() as name):
+                self._recording = name
             case Status(state):
                 self._status = state
             case GenerationTick():
@@ -184,6 +208,17 @@ class Session:
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video":
             self._watching = asyncio.create_task(self._watch(track))
+        else:
+            self._listening = asyncio.create_task(self._listen(track))
+
+    async def _listen(self, track: MediaStreamTrack) -> None:
+        with suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                assert isinstance(frame, av.AudioFrame)
+                if self.sound.full():
+                    self.sound.get_nowait()
+                self.sound.put_nowait(frame)
 
     async def _watch(self, track: MediaStreamTrack) -> None:
         with suppress(MediaStreamError):
@@ -221,7 +256,8 @@ class Session:
 async def connect(
     url: str, source: Source | Any, prompt: str = "", *, blend: Mapping[str, float] | None = None,
     strength: float = 1.0, seed: int = 0, mask: str = "none", enhance: bool = False, model: str = "", api_key: str = "",
-    ice_servers: tuple[str, ...] = (), reconnect: bool = True, timeout_s: float = 15.0,
+    ice_servers: tuple[str, ...] = (), microphone: MediaStreamTrack | None = None, reconnect: bool = True,
+    timeout_s: float = 15.0,
 ) -> AsyncIterator[Session]:  # fmt: skip
     """A session with a Reverie server; leaving the block hangs up.
 
@@ -229,11 +265,13 @@ async def connect(
         url: of the server, as http://127.0.0.1:8080.
         source: Camera, File, Frames, arrays (H, W, 3) uint8 RGB, or an aiortc video track.
         prompt, blend, strength, seed, mask, enhance: the look, as `Session.set_prompt` and `.set`; "" is the camera.
+        microphone: a track of sound to send along; it comes back, in time with the picture, in `Session.sound`.
         reconnect: connect again by itself, with the same look, when the connection is lost.
     Raises: BadSource; ConnectionLost, AtCapacity, NotReady, UnknownModel, BadRequest: no session came to be.
     """
     session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers), reconnect)
     session._look.settings = ChangeSettings(strength, seed, True, None if mask == "none" else mask)
+    session._microphone = microphone
     if prompt.strip() or blend:
         await session.set_prompt(prompt, blend=blend, enhance=enhance)
     ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -245,7 +283,7 @@ async def connect(
             raise ConnectionLost(f"{url} did not answer within {timeout_s:g} s") from None
         yield session
     finally:
-        for task in (*tasks, session._watching):
+        for task in (*tasks, session._watching, session._listening):
             if task is not None:
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -41,6 +41,9 @@ class SyncSession:
     def set(self, *, strength: float | None = None, seed: int | None = None, mask: str | None = None) -> None:
         self._wait(self._session.set(strength=strength, seed=seed, mask=mask))
 
+    def record(self, on: bool = True, *, compare: bool = False) -> str:
+        return self._wait(self._session.record(on, compare=compare))
+
     def stats(self) -> Stats:
         return self._session.stats()
 

@@ -12,7 +12,7 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reverie.server import tokens_api
+from reverie.server import recordings_api, tokens_api
 from reverie.server.errors import Refused
 
 
@@ -43,6 +43,7 @@ def make(state: State) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _failed)
     api.include_router(tokens_api.router)
+    api.include_router(recordings_api.router)
     return api
 
 

@@ -18,6 +18,7 @@ from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, UnknownModel
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
+from reverie.server.recordings import Library, Limits
 from reverie.server.resource import Resource
 from reverie.server.session import Session
 from reverie.server.settings import Settings
@@ -35,6 +36,8 @@ class Node:
         self.metrics = Metrics()
         networks = segment.folder(settings.segmenter)
         segmenter = segment.Segmenter(networks) if segment.is_here(networks) else None
+        limits = Limits(settings.max_recording_s, settings.max_recording_mb * 1_000_000)
+        self.recordings = Library(settings.data_folder / "recordings", limits, self.metrics)
         self.engine = Engine(self.metrics, settings.watermark, segmenter)
         self.denied = Denied.from_file(settings.deny_file)
         self.words = ThreadPoolExecutor(1, "words")  # the LLM
@@ -111,6 +114,7 @@ class Node:
 
     async def close(self) -> None:
         """End all sessions, each with a reason, and stop the device."""
+        await self.recordings.close()
         await asyncio.gather(*(session.close("disconnect") for session in list(self.sessions)))
         self.engine.stop()
         self.words.shutdown(wait=False, cancel_futures=True)

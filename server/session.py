@@ -7,6 +7,7 @@ import logging
 import statistics
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -33,6 +34,7 @@ from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.metrics import Metrics
 from reverie.server.output import Output
 from reverie.server.sound import Sound
+from reverie.server.timing import Lag, SourceClock
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +61,11 @@ class Session:
         self.id = uuid.uuid4().hex
         self.tenant = "local"  # whose it is
         self.over = asyncio.Event()  # set to end the session from this side
+        self.tenant = "local"  # whose it is
         self.tells_frames = False  # whether the client hears of every frame that goes out
         self.output, self.sound = Output(metrics), Sound()
+        self.clock, self._lag = SourceClock(), Lag()  # of the camera; of the picture behind it
+        self.before: deque[av.VideoFrame] | None = None  # the last camera frames, where somebody compares
         self._model, self._engine, self._metrics = model, engine, metrics
         self._words, self._denied, self._send = words, denied, send
         self._loop = asyncio.get_running_loop()
@@ -76,6 +81,11 @@ class Session:
         self._crashed = ""
         self._started_at: float | None = None
         self._closed = False
+
+    @property
+    def look(self) -> str:
+        """What is wanted now, as the client called it; "" is the camera."""
+        return self._look.name
 
     async def set_prompt(
         self, prompt: str, enhance: bool = False, parts: Sequence[Part] = (), transition_s: float = 0.0,
@@ -204,6 +214,9 @@ class Session:
 
     def camera(self, frame: av.VideoFrame) -> None:
         """A camera frame, with its pts."""
+        self.clock.arrived(seconds(frame), time.monotonic())
+        if self.before is not None:
+            self.before.append(frame)
         styling = self._feed is not None and self._look.styled and not self._crashed
         if styling:
             assert self._feed is not None
@@ -247,6 +260,8 @@ class Session:
             self._metrics.dropped.labels("late").inc()
             return False
         self._shown_pts = frame.pts
+        self._lag.shown(time.monotonic() - self.clock.time(seconds(frame)))
+        self.sound.delay_s = self._lag.seconds
         self.output.show(frame)
         self._metrics.frames_out.labels("styled" if step else "camera").inc()
         if self.tells_frames and frame.pts is not None:
@@ -282,3 +297,8 @@ class Session:
                 continue
             step_ms = round(statistics.median(tuple(feed.took_ms) or (0.0,)), 2)
             self._send(GenerationTick(seconds, round(feed.stream.work_saved, 3), fps, step_ms, *feed.size))
+
+
+def seconds(frame: av.VideoFrame) -> float:
+    """Its time by its source's clock."""
+    return float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base is not None else 0.0

@@ -38,6 +38,8 @@ class Settings:
     watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
     segmenter: str = ""  # folder of the networks that find people, for masks; empty is where `make serve` puts them
     start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
+    max_recording_s: int = 7200  # a recording ends there
+    max_recording_mb: int = 4000  # and there
     data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 
     def __post_init__(self) -> None:

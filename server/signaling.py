@@ -19,6 +19,7 @@ from reverie.client.protocol import (
     Offer,
     Prompt,
     PromptAck,
+    Record,
     SessionId,
     SetImage,
     SetImageAck,
@@ -53,7 +54,7 @@ async def stream(socket: WebSocket) -> None:
             node.sessions[session] = None
             publisher = Publisher(session, node.settings)
             try:
-                await _converse(socket, session, publisher, _sender(outbox))
+                await _converse(socket, node, session, publisher, _sender(outbox))
             finally:
                 del node.sessions[session]
                 await session.close("disconnect")
@@ -75,12 +76,15 @@ async def stream(socket: WebSocket) -> None:
                 await socket.close(code)
 
 
-async def _converse(socket: WebSocket, session: Session, publisher: Publisher, send: Sender) -> None:
+async def _converse(socket: WebSocket, node: Node, session: Session, publisher: Publisher, send: Sender) -> None:
     while (packet := await _receive(socket, session.over)) and packet["type"] != "websocket.disconnect":
         data = packet.get("text")
         try:
             message = parse(data if data is not None else packet.get("bytes") or b"")
-            await _obey(message, session, publisher, send)
+            if isinstance(message, Record):
+                await node.recordings.obey(session, message, send)
+            else:
+                await _obey(message, session, publisher, send)
         except ValueError as error:
             send(Failure(str(error), "bad_request"))
 

@@ -2,6 +2,7 @@
 
 import { Recording, snapshot } from "./capture.js";
 import { Connection } from "./connection.js";
+import * as recordings from "./recordings.js";
 
 const CAMERA = { width: { ideal: 512 }, height: { ideal: 288 }, frameRate: { ideal: 30, max: 30 } };
 const CAMERA_ERRORS = {
@@ -101,6 +102,9 @@ function heard(message) {
     case "set_image_ack":
     case "settings_ack":
       return message.success === false ? note(message.error ?? "The server refused this.") : undefined;
+    case "record_ack":
+    case "recording_ended":
+      return recordings.heard(message);
     case "prompt_enhanced":
       return note(`Enhanced: ${message.prompt}`);
     case "status":
@@ -167,6 +171,7 @@ async function start() {
     state: (name, text) => (name === "live" ? $("state").dataset.state !== "live" && say("live", text) : say("trouble", text)),
     closed: ended,
   });
+  recordings.open((message) => connection?.send(message));
 }
 
 function close(reason = "") {
@@ -175,6 +180,7 @@ function close(reason = "") {
 
 function ended(reason) {
   connection = tick = null;
+  recordings.close();
   recording?.stop();
   media?.getTracks().forEach((track) => track.stop());
   media = $("camera").srcObject = $("styled").srcObject = null;

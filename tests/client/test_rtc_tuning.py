@@ -35,7 +35,7 @@ def applied() -> None:
 
 def packet(number: int, timestamp: int, marker: bool) -> RtpPacket:
     made = RtpPacket(sequence_number=number, timestamp=timestamp, marker=marker)
-    made._data = bytes([number])  # type: ignore[attr-defined]
+    made._data = bytes([number % 256])  # type: ignore[attr-defined]
     return made
 
 
@@ -177,3 +177,9 @@ async def test_encoded_pictures_pass_through_a_sender_and_its_wishes_come_back()
     await sender._handle_rtcp_packet(rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci))
     assert len(asked) == 1 and abs(told[0] - 700_000) < 1000
     await peer.close()
+
+
+def test_sound_leaves_at_once_and_what_comes_late_is_dropped() -> None:
+    buffer = JitterBuffer(capacity=16, prefetch=4)
+    released = [buffer.add(packet(number, number * 960, False))[1] for number in (65534, 65535, 1, 0, 2, 30)]
+    assert [frame and frame.timestamp // 960 for frame in released] == [65534, 65535, 1, None, 2, 30]

@@ -12,7 +12,7 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reverie.server import recordings_api, tokens_api
+from reverie.server import recordings_api, sessions_api, tokens_api
 from reverie.server.errors import Refused
 
 
@@ -44,6 +44,7 @@ def make(state: State) -> FastAPI:
     api.add_exception_handler(HTTPException, _failed)
     api.include_router(tokens_api.router)
     api.include_router(recordings_api.router)
+    api.include_router(sessions_api.router)
     return api
 
 

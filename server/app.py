@@ -61,6 +61,7 @@ def make(settings: Settings) -> Starlette:
     with as_file(files("reverie.client") / "web") as web:
         routes = [
             Route("/", lambda request: FileResponse(web / "index.html")),
+            Route("/overlay", lambda request: FileResponse(web / "overlay.html")),
             Mount("/web", StaticFiles(directory=web)),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),

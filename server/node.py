@@ -26,6 +26,7 @@ from reverie.server.settings import Settings
 log = logging.getLogger(__name__)
 WARM_PROMPT = "pencil sketch"
 WARM_STEPS = 3
+NEWEST = "newest"  # in place of a session's id
 
 
 class Node:
@@ -88,8 +89,10 @@ class Node:
             self.metrics.sessions.dec()
 
     def find(self, session_id: str, tenant: str) -> Session | None:
-        """A tenant's open session."""
-        return next((each for each in self.sessions if (each.id, each.tenant) == (session_id, tenant)), None)
+        """A tenant's open session, by its id, or the one that began last: "newest"."""
+        theirs = [each for each in self.sessions if each.tenant == tenant]
+        newest = theirs[-1] if session_id == NEWEST and theirs else None
+        return next((each for each in theirs if each.id == session_id), newest)
 
     def keep(self, made: Resource) -> None:
         """Until it is over."""

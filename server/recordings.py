@@ -106,7 +106,7 @@ class Library:
         now = datetime.now(UTC)
         name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
         recording = Recording(
-            name, session.id, "recording", "", session.look, compare, session.sound.live,
+            name, session.id, "recording", "", session.look.name, compare, session.sound.live,
             now.isoformat(timespec="seconds"), 0.0, 0, 0, 0,
         )  # fmt: skip
         work = Work(folder, recording, session, self._limits)

@@ -83,9 +83,14 @@ class Session:
         self._closed = False
 
     @property
-    def look(self) -> str:
-        """What is wanted now, as the client called it; "" is the camera."""
-        return self._look.name
+    def look(self) -> Look:
+        """What is wanted now."""
+        return self._look
+
+    @property
+    def state(self) -> str:
+        """What is shown now, as the last `status` said; "" before the first frame."""
+        return self._told.state if self._told is not None else ""
 
     async def set_prompt(
         self, prompt: str, enhance: bool = False, parts: Sequence[Part] = (), transition_s: float = 0.0,

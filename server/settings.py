@@ -10,6 +10,7 @@ from typing import Any
 
 LIMITS = (
     ("port", 0, 65535), ("max_sessions", 1, 1000), ("max_viewers", 1, 10_000), ("start_bitrate", 100, 50_000),
+    ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
 )  # fmt: skip
 DEVICES = ("cpu", "torch")
 

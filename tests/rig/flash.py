@@ -88,4 +88,5 @@ def of_file(path: str) -> list[float]:
                 np.ascontiguousarray(frame.to_ndarray().T).reshape(1, -1), "flt", "stereo"
             )
             levels += loudness(frame.time, flat)
-    return offsets_ms(onsets(pictures, 128), onsets(levels, 0.1))
+    heard_until = levels[-1][0] - LENGTH_S  # the sound of the last picture may be missing
+    return offsets_ms([at for at in onsets(pictures, 128) if at < heard_until], onsets(levels, 0.1))

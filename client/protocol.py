@@ -1,7 +1,8 @@
-"""Every message of the control WebSocket `/v1/stream`, in its plain WebRTC form.
+"""Every message of the control WebSocket `/v1/stream`.
 
 `parse` reads what a client sends, `encode` writes either side's messages, `read` is the client's own reader.
-The names and fields are those of Decart's realtime API (generation before LiveKit); `settings`, `settings_ack`,
+The names and fields are those of Decart's realtime API, both generations: a client sends an `offer` (plain WebRTC), or
+`livekit_join` and then speaks LiveKit's signalling; `settings`, `settings_ack`,
 `status`, `prompt_enhanced`, `record` with its answers and the field `error_type` are ours, and unknown types are
 ignored by its clients.
 """
@@ -91,9 +92,31 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class LivekitJoin:
-    """Client: the LiveKit form of the protocol, which this server does not speak yet."""
+    """Client: media will go through LiveKit's signalling.  Old versions put the first prompt or picture in here."""
 
     type: ClassVar[str] = "livekit_join"
+    initial_state: Prompt | SetImage | None = None
+    frame_timing: bool = False  # whether its frames say when they were taken
+
+
+@dataclass(frozen=True, slots=True)
+class RoomInfo:
+    """Server: where LiveKit's signalling is, and as whom to join."""
+
+    type: ClassVar[str] = "livekit_room_info"
+    livekit_url: str
+    token: str
+    room_name: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePosition:
+    """Server: all places are taken; the client waits.  1 is next."""
+
+    type: ClassVar[str] = "queue_position"
+    position: int
+    queue_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +227,8 @@ class Failure:
 
 FromClient = Prompt | SetImage | ChangeSettings | Record | Offer | Candidate | LivekitJoin
 FromServer = (
-    PromptAck | SetImageAck | SettingsAck | RecordAck | RecordingEnded | Answer | Candidate | SessionId
+    PromptAck | SetImageAck | SettingsAck | RecordAck | RecordingEnded | Answer | Candidate | SessionId | RoomInfo
+    | QueuePosition
     | GenerationStarted | GenerationTick | GenerationEnded | PromptEnhanced | Status | FrameShown | Failure
 )  # fmt: skip
 SERVER_TYPES = {each.type: each for each in FromServer.__args__}
@@ -251,7 +275,7 @@ def parse(text: str | bytes) -> FromClient:
         case "ice-candidate":
             return Candidate(holds.candidate(body.get("candidate")))
         case "livekit_join":
-            return LivekitJoin()
+            return _livekit_join(body)
         case str() as other:
             raise ValueError(f"a client may not send {other[:40]!r}")
         case _:
@@ -273,6 +297,17 @@ def _mask(body: dict[str, Any]) -> str | None:
     if value is not None and value not in MASKS:
         raise ValueError(f"mask must be one of {', '.join(MASKS)}, got {str(value)[:40]!r}")
     return value
+
+
+def _livekit_join(body: dict[str, Any]) -> LivekitJoin:
+    state, first = body.get("initial_state"), None
+    if state is not None:
+        if not isinstance(state, dict) or state.get("type") not in ("prompt", "set_image"):
+            raise ValueError("initial_state must be a message prompt or set_image, or null")
+        is_prompt = state["type"] == "prompt"
+        first = Prompt(holds.prompt(state), holds.flag(state, "enhance_prompt")) if is_prompt else _set_image(state)
+    able = body.get("client_capabilities")
+    return LivekitJoin(first, isinstance(able, dict) and able.get("frame_timing") is True)
 
 
 def _set_image(body: dict[str, Any]) -> SetImage:

@@ -14,6 +14,7 @@ from typing import Any
 import aiortc.codecs as codecs
 import aiortc.codecs.h264 as h264
 import aiortc.codecs.vpx as vpx
+import aiortc.rate as rate
 import aiortc.rtcdtlstransport as dtls
 import aiortc.rtcrtpreceiver as receiver
 import aiortc.rtcrtpsender as sender
@@ -27,6 +28,7 @@ PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 PLAYOUT_DELAY_ID = 4
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"  # ECDSA and RSA certificates
 START_BITRATE, MAX_BITRATE = 1_200_000, 4_000_000  # b/s; starting higher collapses on a 1.2 Mb/s link
+MOST_INVITED = 8_000_000  # b/s, in REMB
 HYSTERESIS = 0.25  # a new bitrate re-creates the encoder, which costs a keyframe
 HOLD_S = 2.0
 
@@ -45,6 +47,7 @@ def apply() -> None:
     _steady_bitrates()
     h264.H264Encoder._encode_frame = _encode_h264  # type: ignore[method-assign]
     _accept_rsa()
+    _invite_senders()
 
 
 def _release_on_marker() -> None:
@@ -71,8 +74,9 @@ def _release_on_marker() -> None:
             if packet.marker:
                 frame = JitterFrame(data=b"".join(p._data for p in packets), timestamp=packet.timestamp)
                 self.remove(n + 1)
-                return frame
-        return original(self, sequence_number)
+                return frame if frame.data else remove_frame(self, sequence_number)
+        late = original(self, sequence_number)  # padding that follows a marker is no frame: it would end the decoder
+        return late if late is None or late.data else remove_frame(self, sequence_number)
 
     JitterBuffer._remove_frame = remove_frame  # type: ignore[method-assign]
 
@@ -207,6 +211,21 @@ def send_encoded(sender: Any, ask_keyframe: Callable[[], None], on_bitrate: Call
     """
     sender._RTCRtpSender__encoder = Passing(on_bitrate)
     sender._send_keyframe = ask_keyframe
+
+
+def _invite_senders() -> None:
+    """REMB begins at 8 Mb/s and falls only when packets come late, not because a still picture needs few of them.
+
+    Stock, it is bound to 1.5 times what arrives, and browsers then take even a loopback for a bad link.
+    """
+    created = rate.AimdRateControl.__init__
+
+    def create(self: Any) -> None:
+        created(self)
+        self.current_bitrate, self.current_bitrate_initialized = MOST_INVITED, True
+
+    rate.AimdRateControl.__init__ = create  # type: ignore[method-assign]
+    rate.AimdRateControl._clamp_bitrate = lambda self, new, throughput: min(new, MOST_INVITED)  # type: ignore
 
 
 def hint_bitrate(sdp: str, start_kbps: int) -> str:

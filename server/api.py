@@ -12,7 +12,7 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reverie.server import recordings_api, sessions_api, tokens_api
+from reverie.server import recordings_api, room_door, sessions_api, tokens_api
 from reverie.server.errors import Refused
 
 
@@ -45,6 +45,7 @@ def make(state: State) -> FastAPI:
     api.include_router(tokens_api.router)
     api.include_router(recordings_api.router)
     api.include_router(sessions_api.router)
+    api.include_router(room_door.router)
     return api
 
 

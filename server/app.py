@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from reverie.client import rtc_tuning
-from reverie.server import api, remote, whep, whip
+from reverie.server import api, livekit, livekit_sdp, remote, whep, whip
 from reverie.server.access import Access
 from reverie.server.gate import Gate
 from reverie.server.guard import Guard
@@ -47,6 +47,7 @@ CORS: dict[str, Any] = {  # for pages of listed origins; the guard has refused a
 def make(settings: Settings) -> Starlette:
     """The ASGI application of one node; `app.state.node` is its Node.  Raises ValueError on a setting it cannot use."""
     rtc_tuning.apply()
+    livekit_sdp.accept_rids()
     access = Access(settings)
 
     @asynccontextmanager
@@ -72,6 +73,10 @@ def make(settings: Settings) -> Starlette:
             Route("/whip/r/{id}", whip.resource, methods=ANY),
             Route("/whep/r/{id}", whip.resource, methods=ANY),
             Route("/whep/{session}", whep.endpoint, methods=ANY),
+            WebSocketRoute("/rtc/v1", livekit.rtc_v1),
+            WebSocketRoute("/rtc", livekit.rtc_v0),
+            Route("/rtc/v1/validate", livekit.validate),
+            Route("/rtc/validate", livekit.validate),
         ]
     app = Starlette(
         routes=routes,

@@ -37,7 +37,7 @@ class UnknownModel(ServiceError):
     close_code = 1008
 
     def __init__(self, asked: str, served: str) -> None:
-        super().__init__(f"there is no model {asked[:60]!r} here; this server runs {served}")
+        super().__init__(f"the model {asked[:60]!r} is not allowed: there is none here; this server runs {served}")
 
 
 class Unauthorized(ServiceError):
@@ -67,6 +67,14 @@ class Elsewhere(ServiceError):
     def __init__(self, url: str) -> None:
         super().__init__(f"connect to {url}")
         self.url = url.rstrip("/")
+
+
+class TenantAtCapacity(AtCapacity):
+    """All places of one tenant are taken."""
+
+    def __init__(self, tenant: str, limit: int) -> None:
+        super().__init__(limit)
+        self.args = (f"Concurrent session limit reached: all {limit} sessions of {tenant} are taken",)
 
 
 class NotReady(ServiceError):

@@ -13,13 +13,17 @@ import numpy as np
 from reverie.client.protocol import FromServer
 from reverie.models import registry
 from reverie.models.stream import Model
-from reverie.server import segment
+from reverie.server import catalogue, segment
+from reverie.server.access import Caller, Tenant
 from reverie.server.engine import Engine
-from reverie.server.errors import AtCapacity, NotReady, UnknownModel
+from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity, UnknownModel
+from reverie.server.line import Line
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
 from reverie.server.recordings import Library, Limits
 from reverie.server.resource import Resource
+from reverie.server.returning import Returning
+from reverie.server.rooms import Rooms
 from reverie.server.session import Session
 from reverie.server.settings import Settings
 
@@ -45,6 +49,9 @@ class Node:
         self.sessions: dict[Session, None] = {}
         self.visits: set[asyncio.Task[None]] = set()  # WebSockets and WHIP, WHEP connections being served
         self.resources: dict[str, Resource] = {}  # WHIP and WHEP connections
+        self.line = Line(settings.queue)
+        self.rooms = Rooms()
+        self.returning = Returning()
         self.model: Model | None = None
         self.fault = ""
 
@@ -73,20 +80,43 @@ class Node:
         return model
 
     @contextmanager
-    def admit(self, asked: str, send: Callable[[FromServer], None]) -> Iterator[Session]:
-        """A session for a client that asked for a model.  Raises: UnknownModel, NotReady, AtCapacity."""
-        if asked and asked != self.settings.model:
-            raise UnknownModel(asked, self.settings.model)
+    def admit(self, caller: Caller, asked: str, send: Callable[[FromServer], None]) -> Iterator[Session]:
+        """A session for a client that asked for a model.
+
+        Raises: UnknownModel, NotReady, AtCapacity; Unauthorized if its client token does not allow the model.
+        """
+        self.check(caller, asked)
         if self.model is None:
             raise NotReady
-        if len(self.sessions) >= self.settings.max_sessions:
+        if not self.has_place:
             raise AtCapacity(self.settings.max_sessions)
         session = Session(self.model, self.engine, self.metrics, self.words, self.denied, send)
         self.metrics.sessions.inc()
+        session.tenant = caller.tenant.name
+        self.sessions[session] = None
         try:
             yield session
         finally:
+            del self.sessions[session]
             self.metrics.sessions.dec()
+            self.line.move()
+
+    @property
+    def has_place(self) -> bool:
+        return len(self.sessions) < self.settings.max_sessions
+
+    def check(self, caller: Caller, asked: str) -> None:
+        """Raises: UnknownModel, Unauthorized; AtCapacity if the tenant's own places are taken."""
+        names = catalogue.names(asked, self.settings.model)
+        if not names:
+            raise UnknownModel(asked, self.settings.model)
+        caller.may_use(*names)
+        tenant = caller.tenant
+        if tenant.sessions and self.sessions_of(tenant) >= tenant.sessions:
+            raise TenantAtCapacity(tenant.name, tenant.sessions)
+
+    def sessions_of(self, tenant: Tenant) -> int:
+        return sum(each.tenant == tenant.name for each in self.sessions)
 
     def find(self, session_id: str, tenant: str) -> Session | None:
         """A tenant's open session, by its id, or the one that began last: "newest"."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.sdp import candidate_from_sdp
 
@@ -15,6 +15,36 @@ from reverie.server.errors import BadOffer
 from reverie.server.ice import ice_servers
 from reverie.server.output import Reader
 from reverie.server.settings import Settings
+
+
+def connection(settings: Settings, bundle: RTCBundlePolicy = RTCBundlePolicy.BALANCED) -> RTCPeerConnection:
+    """One that uses the operator's STUN and TURN servers."""
+    servers = [RTCIceServer(each.url, each.username, each.credential) for each in ice_servers(settings)]
+    return RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=bundle))
+
+
+def agree(connection: RTCPeerConnection) -> None:
+    """Once the codec is known: encoded pictures go as they are, in that codec."""
+    for transceiver in connection.getTransceivers():
+        track = transceiver.sender.track
+        if isinstance(track, Reader) and transceiver._codecs:
+            track.codec = transceiver._codecs[0].mimeType.split("/")[1].upper()
+            send_encoded(transceiver.sender, track.ask_keyframe, track.allow)
+
+
+async def add_candidate(connection: RTCPeerConnection, message: Candidate) -> None:
+    """Raises ValueError if the candidate cannot be read."""
+    if message.candidate is None or not message.candidate["candidate"]:
+        return
+    text = message.candidate["candidate"]
+    try:
+        candidate = candidate_from_sdp(text.removeprefix("candidate:"))
+    except (ValueError, IndexError, AssertionError):
+        raise ValueError(f"the candidate cannot be read: {text[:100]!r}") from None
+    candidate.sdpMLineIndex, candidate.sdpMid = message.candidate["sdpMLineIndex"], message.candidate["sdpMid"]
+    if candidate.sdpMid is None and candidate.sdpMLineIndex is None:
+        raise ValueError("a candidate needs sdpMid or sdpMLineIndex")
+    await connection.addIceCandidate(candidate)
 
 
 class Peer:
@@ -31,11 +61,10 @@ class Peer:
             on_closed: called when the client has hung up.
             connected: set when media can flow.
         """
-        servers = [RTCIceServer(each.url, each.username, each.credential) for each in ice_servers(settings)]
         self.connected = connected or asyncio.Event()
         self._start_bitrate, self._on_failed, self._on_closed = settings.start_bitrate, on_failed, on_closed
         self._closing = False
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._connection = connection(settings)
         self._connection.on("track", on_track)
         self._connection.on("connectionstatechange", self._on_state)
 
@@ -56,22 +85,12 @@ class Peer:
             raise
         except Exception as error:  # foreign SDP: aiortc answers nonsense with whatever it trips over
             raise BadOffer(f"the offer cannot be answered: {type(error).__name__}: {str(error)[:200]}") from None
-        self._agree()
+        agree(connection)
         return hint_bitrate(connection.localDescription.sdp, self._start_bitrate)
 
     async def add_candidate(self, message: Candidate) -> None:
         """Raises ValueError if the candidate cannot be read."""
-        if message.candidate is None or not message.candidate["candidate"]:
-            return
-        text = message.candidate["candidate"]
-        try:
-            candidate = candidate_from_sdp(text.removeprefix("candidate:"))
-        except (ValueError, IndexError, AssertionError):
-            raise ValueError(f"the candidate cannot be read: {text[:100]!r}") from None
-        candidate.sdpMLineIndex, candidate.sdpMid = message.candidate["sdpMLineIndex"], message.candidate["sdpMid"]
-        if candidate.sdpMid is None and candidate.sdpMLineIndex is None:
-            raise ValueError("a candidate needs sdpMid or sdpMLineIndex")
-        await self._connection.addIceCandidate(candidate)
+        await add_candidate(self._connection, message)
 
     def send(self, track: MediaStreamTrack) -> bool:
         """Send a track to the client; False if it is sent already."""
@@ -79,14 +98,6 @@ class Peer:
             return False
         self._connection.addTrack(track)
         return True
-
-    def _agree(self) -> None:
-        """The codec is known now: encoded pictures go as they are, in that codec."""
-        for transceiver in self._connection.getTransceivers():
-            track = transceiver.sender.track
-            if isinstance(track, Reader) and transceiver._codecs:
-                track.codec = transceiver._codecs[0].mimeType.split("/")[1].upper()
-                send_encoded(transceiver.sender, track.ask_keyframe, track.allow)
 
     async def close(self) -> None:
         self._closing = True

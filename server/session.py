@@ -61,7 +61,8 @@ class Session:
         self.id = uuid.uuid4().hex
         self.tenant = "local"  # whose it is
         self.over = asyncio.Event()  # set to end the session from this side
-        self.tenant = "local"  # whose it is
+        self.ending = "disconnect"  # why it ends, once it does
+        self.counts_camera = False  # whether generation begins with the first picture of any kind, as Decart's does
         self.tells_frames = False  # whether the client hears of every frame that goes out
         self.output, self.sound = Output(metrics), Sound()
         self.clock, self._lag = SourceClock(), Lag()  # of the camera; of the picture behind it
@@ -139,11 +140,18 @@ class Session:
 
     def take(self, track: MediaStreamTrack) -> None:
         """Camera or sound, from now until the track ends."""
+        if track.kind == "video":
+            self._shown_pts = None  # another camera, another clock
         self._start(self._watch(track) if track.kind == "video" else self.sound.feed(track))
 
     def media_failed(self) -> None:
         """The connection of the camera is lost."""
         self._send(Failure("the media connection failed; connect again", "media_failed"))
+        self.end("error")
+
+    def end(self, reason: str) -> None:
+        """From this side: the client is told why."""
+        self.ending = reason
         self.over.set()
 
     async def close(self, reason: str) -> None:
@@ -227,7 +235,9 @@ class Session:
             assert self._feed is not None
             self._engine.put(self._feed, frame)
         if not styling or time.monotonic() - max(self._styled_at, self._asked_at) > STALL_S:
-            self._show(frame, 0)
+            shown = self._show(frame, 0)
+            if shown and self.counts_camera:
+                self._begin()
         self._note()
 
     def _on_styled(self, frame: av.VideoFrame, step: int) -> None:
@@ -237,11 +247,16 @@ class Session:
             self._styled_at = time.monotonic()
         shown = self._show(frame, step)
         self._styled += shown
-        if shown and self._started_at is None:
+        if shown:
+            self._begin()
+        self._note()
+
+    def _begin(self) -> None:
+        """Of generation: from now on time is counted."""
+        if self._started_at is None:
             self._started_at = time.monotonic()
             self._send(GenerationStarted())
             self._start(self._tick())
-        self._note()
 
     def _lag_s(self, frame: av.VideoFrame) -> float:
         """How far a frame lies behind what was shown, in seconds of the camera's clock."""

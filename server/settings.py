@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 LIMITS = (
-    ("port", 0, 65535), ("max_sessions", 1, 1000), ("max_viewers", 1, 10_000), ("start_bitrate", 100, 50_000),
+    ("port", 0, 65535), ("max_sessions", 1, 1000), ("max_viewers", 1, 10_000), ("queue", 0, 10_000),
+    ("start_bitrate", 100, 50_000),
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
 )  # fmt: skip
 DEVICES = ("cpu", "torch")
@@ -27,6 +28,7 @@ class Settings:
     skip: float = 2.0  # parts of a picture that change less than this (levels of 255) are not made again; 0 is exact
     llm: str = ""  # another SmolLM2-135M: a .gguf file, a folder, or a hub id; empty is the installed package
     max_sessions: int = 4  # sessions at once; more are refused as at_capacity
+    queue: int = 16  # clients that may wait for a place, if they can; more are refused as well
     hosts: tuple[str, ...] = ()  # other names people reach this server by (Host header), comma separated
     origins: tuple[str, ...] = ()  # pages of other origins that may connect, comma separated, e.g. https://me.example
     api_keys_file: str = ""  # API keys, hashed, one a line; empty needs no key and everybody is one tenant

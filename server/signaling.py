@@ -4,159 +4,194 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from reverie.client.protocol import (
-    Answer,
-    Candidate,
-    ChangeSettings,
     Failure,
+    FrameShown,
     FromServer,
-    LivekitJoin,
-    Offer,
-    Prompt,
-    PromptAck,
-    Record,
+    PromptEnhanced,
     SessionId,
-    SetImage,
-    SetImageAck,
-    SettingsAck,
+    Status,
     encode,
     parse,
 )  # fmt: skip
 from reverie.server.access import caller_of
-from reverie.server.errors import NoMasks, PromptDenied, ServiceError, Unsupported
+from reverie.server.conversation import Conversation
+from reverie.server.errors import AtCapacity, ServiceError
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
+from reverie.server.returning import Hint
 from reverie.server.session import Session
 
 log = logging.getLogger(__name__)
 BACKLOG = 256  # messages that a client may leave unread
+UNREAD = 16  # of a client's messages; the next one waits in the network
+PATIENCE_S = {"decart-python": 12.0}  # its SDK gives up after 15 s, and tries again if it is told
+LONGEST_WAIT_S = 600.0
+DECART, OURS = "decart-", (FrameShown, PromptEnhanced, Status)  # its SDKs warn of each message they do not know
+GOING_AWAY, CLEAN = 1001, (1000, 1001, 1005)  # RFC 6455 section 7.4.1
+
+
+class Sender:
+    """Queues messages for one client; a client that reads none is not waited for."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._decart = socket.query_params.get("user_agent", "").startswith(DECART)
+        self._outbox: asyncio.Queue[FromServer | None] = asyncio.Queue(BACKLOG)
+        self._writer = asyncio.create_task(self._write())
+
+    def __call__(self, message: FromServer) -> None:
+        if self._decart and isinstance(message, OURS):
+            return
+        if self._outbox.full():
+            self._outbox.get_nowait()
+        self._outbox.put_nowait(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Say what is still to be said, then hang up if the client has not."""
+        socket = self._socket
+        with suppress(asyncio.QueueFull):
+            self._outbox.put_nowait(None)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._writer, 2)
+        if socket.application_state is WebSocketState.CONNECTED and socket.client_state is WebSocketState.CONNECTED:
+            with suppress(RuntimeError):
+                await socket.close(code, reason)
+
+    async def _write(self) -> None:
+        while (message := await self._outbox.get()) is not None:
+            try:
+                await self._socket.send_text(encode(message))
+            except (WebSocketDisconnect, RuntimeError):
+                return  # the reader notices as well and ends the session
+
+
+class Inbox:
+    """What a client sends, read also while it waits for a place, so that it is noticed when it goes."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._packets: asyncio.Queue[Message] = asyncio.Queue(UNREAD)
+        self.clean = False  # whether the client closed, and meant to
+        self.gone = asyncio.Event()
+        self._reader = asyncio.create_task(self._read())
+
+    async def next(self, over: asyncio.Event) -> Message | None:
+        """None when the session is over first, or the client gone."""
+        tasks = asyncio.create_task(self._packets.get()), asyncio.create_task(over.wait())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            packet = tasks[0].result() if tasks[0].done() else None
+            return packet if packet and packet["type"] != "websocket.disconnect" else None
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def close(self) -> None:
+        self._reader.cancel()
+
+    async def _read(self) -> None:
+        while True:
+            packet = await self._socket.receive()
+            if packet["type"] == "websocket.disconnect":
+                # uvicorn says 1005 of a lost connection as well, but gives no reason
+                self.clean = "reason" in packet and packet.get("code") in CLEAN
+                self.gone.set()
+            await self._packets.put(packet)
+            if self.gone.is_set():
+                return
 
 
 async def stream(socket: WebSocket) -> None:
     """Serve one client until it hangs up.  Any error but ServiceError is a bug: it keeps its traceback."""
     node: Node = socket.app.state.node
     await socket.accept()
-    outbox: asyncio.Queue[FromServer | None] = asyncio.Queue(BACKLOG)
-    writer = asyncio.create_task(_write(socket, outbox))
+    send, inbox = Sender(socket), Inbox(socket)
     visit = asyncio.current_task()
     assert visit is not None
     node.visits.add(visit)
-    code = 1001  # Going Away: it is the server that ends, RFC 6455 section 7.4.1
+    code, reason = GOING_AWAY, "disconnect"
     try:
-        with node.admit(socket.query_params.get("model", ""), _sender(outbox)) as session:
-            _sender(outbox)(SessionId(session.id, *_address(socket)))
-            session.tenant = caller_of(socket).tenant.name
-            node.sessions[session] = None
-            publisher = Publisher(session, node.settings)
-            try:
-                await _converse(socket, node, session, publisher, _sender(outbox))
-            finally:
-                del node.sessions[session]
-                await session.close("disconnect")
-                await publisher.close()
+        with ExitStack() as stack:
+            session = await _enter(stack, socket, inbox, send)
+            if session is not None:
+                reason = await _serve(socket, session, inbox, send)
     except ServiceError as error:
         node.metrics.refused.labels(error.code).inc()
-        _sender(outbox)(Failure(str(error), error.code))
-        code = error.close_code
-    except WebSocketDisconnect:
-        pass
+        send(Failure(str(error), error.code))
+        code, reason = error.close_code, error.code
     finally:
+        inbox.close()
         visit.add_done_callback(node.visits.discard)
-        with suppress(asyncio.QueueFull):
-            outbox.put_nowait(None)
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(writer, 2)
-        if socket.application_state is WebSocketState.CONNECTED and socket.client_state is WebSocketState.CONNECTED:
-            with suppress(RuntimeError):
-                await socket.close(code)
+        await send.close(code, reason)
 
 
-async def _converse(socket: WebSocket, node: Node, session: Session, publisher: Publisher, send: Sender) -> None:
-    while (packet := await _receive(socket, session.over)) and packet["type"] != "websocket.disconnect":
-        data = packet.get("text")
-        try:
-            message = parse(data if data is not None else packet.get("bytes") or b"")
-            if isinstance(message, Record):
-                await node.recordings.obey(session, message, send)
-            else:
-                await _obey(message, session, publisher, send)
-        except ValueError as error:
-            send(Failure(str(error), "bad_request"))
-
-
-async def _receive(socket: WebSocket, over: asyncio.Event) -> Message | None:
-    """What the client sends next; None when the session is over first."""
-    tasks = asyncio.create_task(socket.receive()), asyncio.create_task(over.wait())
+async def _enter(stack: ExitStack, socket: WebSocket, inbox: Inbox, send: Sender) -> Session | None:
+    """A session, at once or after waiting in line; None if the client goes.  Raises: ServiceError."""
+    node: Node = socket.app.state.node
+    caller, asked = caller_of(socket), socket.query_params.get("model", "")
+    program = socket.query_params.get("user_agent", "")
+    admit = lambda: stack.enter_context(node.admit(caller, asked, send))
+    waits = program.startswith(DECART) or socket.query_params.get("queue") == "1"
+    if not waits or node.line.full or (node.has_place and not len(node.line)):
+        return admit()
+    node.check(caller, asked)
+    patience_s = next((s for name, s in PATIENCE_S.items() if program.startswith(name)), LONGEST_WAIT_S)
+    tasks = (
+        asyncio.create_task(node.line.wait(lambda: admit() if node.has_place else None, send)),
+        asyncio.create_task(inbox.gone.wait()),
+    )
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].result() if tasks[0].done() else None
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=patience_s)
+        if tasks[0].done():
+            return tasks[0].result()
+        if inbox.gone.is_set():
+            return None
+        raise AtCapacity(node.settings.max_sessions)
     finally:
         for task in tasks:
             task.cancel()
 
 
-async def _obey(message: object, session: Session, publisher: Publisher, send: Sender) -> None:
-    """Raises: ValueError if it cannot be done; ServiceError if the session must end."""
-    match message:
-        case Prompt(prompt, enhance, parts, transition_s, mask):
-            if not prompt.strip() and not parts:
-                return send(PromptAck(prompt, False, "the prompt is empty; set_image with nulls shows the camera"))
+async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender) -> str:
+    """Until one of both ends it; why it ended."""
+    node: Node = socket.app.state.node
+    send(SessionId(session.id, *_address(socket)))
+    publisher = Publisher(session, node.settings)
+    conversation = Conversation(socket, session, publisher, send, _hint(socket))
+    grant = caller_of(socket).grant
+    timer = None
+    if grant is not None and grant.max_session_s is not None:
+        timer = asyncio.get_running_loop().call_later(grant.max_session_s, session.end, "timeout")
+    try:
+        while (packet := await inbox.next(session.over)) is not None:
+            data = packet.get("text")
             try:
-                await session.set_prompt(prompt, enhance, parts, transition_s, mask)
-            except (PromptDenied, NoMasks) as refusal:
-                return send(PromptAck(prompt, False, str(refusal)))
-            send(PromptAck(prompt, True))
-        case SetImage(image, reference, prompt, enhance):
-            if image is not None or reference is not None:
-                return send(SetImageAck(False, "reference pictures are not supported yet; set a prompt instead"))
-            try:
-                await session.set_prompt(prompt or "", enhance)
-            except PromptDenied as refusal:
-                return send(SetImageAck(False, str(refusal)))
-            send(SetImageAck(True))
-        case ChangeSettings(strength, seed, tell_frames, mask):
-            try:
-                session.change(strength, seed, mask)
-            except NoMasks as refusal:
-                return send(SettingsAck(False, str(refusal)))
-            if tell_frames is not None:
-                session.tells_frames = tell_frames
-            send(SettingsAck(True))
-        case Offer(sdp):
-            send(Answer(await publisher.answer(sdp)))
-        case Candidate():
-            await publisher.add_candidate(message)
-        case LivekitJoin():
-            raise Unsupported("this server speaks the plain WebRTC form: send an offer instead of livekit_join")
+                await conversation.obey(parse(data if data is not None else packet.get("bytes") or b""))
+            except ValueError as error:
+                send(Failure(str(error), "bad_request"))
+    except ServiceError:
+        session.ending = "error"
+        raise
+    finally:
+        if timer is not None:
+            timer.cancel()
+        lost = session.ending == "error" or (inbox.gone.is_set() and not inbox.clean)
+        conversation.close(lost)
+        await session.close(session.ending)
+        await publisher.close()
+    return session.ending
 
 
-class Sender:
-    """Queues messages for one client; a client that reads none is not waited for."""
-
-    def __init__(self, outbox: asyncio.Queue[FromServer | None]) -> None:
-        self._outbox = outbox
-
-    def __call__(self, message: FromServer) -> None:
-        if self._outbox.full():
-            self._outbox.get_nowait()
-        self._outbox.put_nowait(message)
-
-
-def _sender(outbox: asyncio.Queue[FromServer | None]) -> Sender:
-    return Sender(outbox)
-
-
-async def _write(socket: WebSocket, outbox: asyncio.Queue[FromServer | None]) -> None:
-    while (message := await outbox.get()) is not None:
-        try:
-            await socket.send_text(encode(message))
-        except (WebSocketDisconnect, RuntimeError):
-            return  # the reader notices as well and ends the session
+def _hint(socket: WebSocket) -> Hint:
+    caller, query = caller_of(socket), socket.query_params
+    address = socket.client.host if socket.client else ""
+    return Hint(caller.tenant.name, caller.credential, address, query.get("user_agent", ""), query.get("model", ""))
 
 
 def _address(socket: WebSocket) -> tuple[str, int]:

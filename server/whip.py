@@ -79,17 +79,15 @@ async def _open(node: Node, request: Request, sdp: str, ufrag: str) -> Response:
         for made in [each for each in node.resources.values() if each.over is before.over]:
             await made.end()
     async with AsyncExitStack() as stack:
-        session = stack.enter_context(node.admit(query.get("model", ""), lambda message: None))
+        session = stack.enter_context(node.admit(caller, query.get("model", ""), lambda message: None))
         stack.push_async_callback(session.close, "disconnect")
-        session.id, session.tenant = name or session.id, caller.tenant.name
+        session.id = name or session.id
         session.change(settings.strength, settings.seed)
         if prompt.prompt.strip():
             await session.set_prompt(prompt.prompt, prompt.enhance_prompt)
         publisher = Publisher(session, node.settings, shown=False)
         stack.push_async_callback(publisher.close)
         answer = await publisher.answer(sdp)
-        node.sessions[session] = None
-        stack.callback(node.sessions.pop, session, None)
         leave = stack.pop_all()
     kept = Resource("/whip", ufrag, caller.tenant.name, publisher, session.over, leave.aclose)
     node.keep(kept)

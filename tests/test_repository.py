@@ -23,6 +23,8 @@ UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
     "server/errors.py": "test_signaling.py provokes each refusal",
     "server/metrics.py": "test_session.py and test_engine.py read them",
     "server/node.py": "test_signaling.py: admission; test_app.py: readiness",
+    "server/participant.py": "test_livekit.py joins as one",
+    "server/room_door.py": "test_livekit.py watches, test_conversation.py joins",
     "server/serve.py": "test_cli.py and the server fixture of tests/server",
     "server/video.py": "test_restyle.py, container by container",
 }

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import av
 import numpy as np
@@ -37,8 +38,22 @@ class Server:
 
     def metrics(self) -> dict[str, float]:
         """Samples by name and labels."""
-        text = urlopen(f"{self.url}/metrics", timeout=5).read().decode()
+        text = self.get("/metrics")[1]
         return {name: float(value) for name, value in re.findall(r"^reverie_(\S+) (\S+)$", text, re.M)}
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text."""
+        try:
+            with urlopen(f"{self.url}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def post(self, path: str) -> dict[str, Any]:
+        """What an empty request is answered.  Raises HTTPError."""
+        with urlopen(Request(f"{self.url}{path}", data=b"", method="POST"), timeout=5) as answer:
+            return dict(json.loads(answer.read()))
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +118,11 @@ class Call:
     async def sees(self, colour: tuple[int, int, int], timeout_s: float = 10.0) -> None:
         """Wait until the newest frame is about that colour."""
         await self.until(lambda: self.seen and np.abs(self.seen[-1][2] - colour).max() < 25, timeout_s)
+
+
+@pytest.fixture
+def camera() -> type[Camera]:
+    return Camera
 
 
 @pytest.fixture

@@ -1,0 +1,124 @@
+"""What a client says on the control WebSocket, and what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from starlette.websockets import WebSocket
+
+from reverie.client.protocol import (
+    Answer,
+    Candidate,
+    ChangeSettings,
+    FromClient,
+    FromServer,
+    LivekitJoin,
+    Offer,
+    Prompt,
+    PromptAck,
+    Record,
+    SetImage,
+    SetImageAck,
+    SettingsAck,
+)  # fmt: skip
+from reverie.server import room_door
+from reverie.server.errors import BadOffer, NoMasks, PromptDenied
+from reverie.server.node import Node
+from reverie.server.publisher import Publisher
+from reverie.server.returning import Hint, Visit
+from reverie.server.rooms import Room
+from reverie.server.session import Session
+
+EMPTY = "the prompt is empty; set_image with nulls shows the camera"
+
+
+class Conversation:
+    """One client's; it ends with the session."""
+
+    def __init__(
+        self, socket: WebSocket, session: Session, publisher: Publisher, send: Callable[[FromServer], None], hint: Hint
+    ) -> None:
+        self._socket, self._session, self._publisher, self._send, self._hint = socket, session, publisher, send, hint
+        self._node: Node = socket.app.state.node
+        self._stack = ExitStack()
+        self._room: Room | None = None
+        self.visit = Visit(None, ())
+
+    async def obey(self, message: FromClient) -> None:
+        """Raises: ValueError if it cannot be done; ServiceError if the session must end."""
+        match message:
+            case Prompt() | SetImage() | ChangeSettings():
+                await self._take(message)
+            case Record():
+                await self._node.recordings.obey(self._session, message, self._send)
+            case Offer(sdp):
+                self._send(Answer(await self._publisher.answer(sdp)))
+            case Candidate():
+                await self._publisher.add_candidate(message)
+            case LivekitJoin():
+                await self._join(message)
+
+    def close(self, lost: bool) -> None:
+        """Args: lost: the client did not want it, so it will come back."""
+        self._stack.close()
+        if lost:
+            self._node.returning.keep(self._hint, self.visit)
+
+    async def _join(self, message: LivekitJoin) -> None:
+        if self._room is not None:
+            raise BadOffer("a session joins one room; open another WebSocket for another")
+        self._session.counts_camera = True
+        self._room = self._stack.enter_context(room_door.opened(self._session, self._send, self._socket))
+        self._send(room_door.room_info(self._room, self._socket))
+        if message.initial_state is not None:
+            await self._take(message.initial_state)
+
+    async def _take(self, message: Prompt | SetImage | ChangeSettings) -> None:
+        """Do it and answer; a client that came back gets what it had before instead of what it begins with."""
+        if self.visit.first is None and not isinstance(message, ChangeSettings):
+            before = self._node.returning.back(self._hint, message)
+            if before is not None and not await self._again(before):
+                self.visit = before
+                return self._send(_acknowledged(message, None))
+        error = await self._do(message)
+        if error is None:
+            self.visit = self.visit.after(message)
+        self._send(_acknowledged(message, error))
+
+    async def _again(self, visit: Visit) -> str | None:
+        for each in visit.said:
+            if (error := await self._do(each)) is not None:
+                return error
+        return None
+
+    async def _do(self, message: Prompt | SetImage | ChangeSettings) -> str | None:
+        """What is wrong with it, if something is."""
+        session = self._session
+        try:
+            match message:
+                case Prompt(prompt, enhance, parts, transition_s, mask):
+                    if not prompt.strip() and not parts:
+                        return EMPTY
+                    await session.set_prompt(prompt, enhance, parts, transition_s, mask)
+                case SetImage(image, reference, prompt, enhance):
+                    if image is not None or reference is not None:
+                        return "reference pictures are not supported yet; set a prompt instead"
+                    await session.set_prompt(prompt or "", enhance)
+                case ChangeSettings(strength, seed, tell_frames, mask):
+                    session.change(strength, seed, mask)
+                    if tell_frames is not None:
+                        session.tells_frames = tell_frames
+        except (PromptDenied, NoMasks) as refusal:
+            return str(refusal)
+        return None
+
+
+def _acknowledged(message: Prompt | SetImage | ChangeSettings, error: str | None) -> FromServer:
+    match message:
+        case Prompt(prompt):
+            return PromptAck(prompt, error is None, error)
+        case SetImage():
+            return SetImageAck(error is None, error)
+        case _:
+            return SettingsAck(error is None, error)

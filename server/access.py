@@ -24,7 +24,7 @@ from reverie.server.settings import Settings
 
 log = logging.getLogger(__name__)
 TIERS = ("priority", "standard", "flex")
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")  # also a folder's
 MAX_KEY = 6000  # characters; a client token with everything in it
 
 

@@ -12,7 +12,7 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reverie.server import recordings_api, room_door, sessions_api, tokens_api
+from reverie.server import files_api, models_api, recordings_api, room_door, sessions_api, tokens_api
 from reverie.server.errors import Refused
 
 
@@ -46,6 +46,8 @@ def make(state: State) -> FastAPI:
     api.include_router(recordings_api.router)
     api.include_router(sessions_api.router)
     api.include_router(room_door.router)
+    api.include_router(files_api.router)
+    api.include_router(models_api.router)
     return api
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -15,6 +16,7 @@ from reverie.client.protocol import (
     FromServer,
     LivekitJoin,
     Offer,
+    Part,
     Prompt,
     PromptAck,
     Record,
@@ -22,8 +24,8 @@ from reverie.client.protocol import (
     SetImageAck,
     SettingsAck,
 )  # fmt: skip
-from reverie.server import room_door
-from reverie.server.errors import BadOffer, NoMasks, PromptDenied
+from reverie.server import references, room_door
+from reverie.server.errors import BadOffer, BadPicture, NoMasks, PromptDenied
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
 from reverie.server.returning import Hint, Visit
@@ -43,6 +45,7 @@ class Conversation:
         self._node: Node = socket.app.state.node
         self._stack = ExitStack()
         self._room: Room | None = None
+        self._picture_name = ""  # of the reference picture, if there is one
         self.visit = Visit(None, ())
 
     async def obey(self, message: FromClient) -> None:
@@ -100,18 +103,42 @@ class Conversation:
                 case Prompt(prompt, enhance, parts, transition_s, mask):
                     if not prompt.strip() and not parts:
                         return EMPTY
-                    await session.set_prompt(prompt, enhance, parts, transition_s, mask)
+                    if self._picture_name and not parts:  # the picture stays
+                        parts = (Part(self._picture_name, 1.0), Part(prompt, 1.0))
+                    await session.set_prompt(prompt, enhance and not parts, parts, transition_s, mask)
                 case SetImage(image, reference, prompt, enhance):
-                    if image is not None or reference is not None:
-                        return "reference pictures are not supported yet; set a prompt instead"
-                    await session.set_prompt(prompt or "", enhance)
+                    await self._set_image(image, reference, prompt or "", enhance)
                 case ChangeSettings(strength, seed, tell_frames, mask):
                     session.change(strength, seed, mask)
                     if tell_frames is not None:
                         session.tells_frames = tell_frames
-        except (PromptDenied, NoMasks) as refusal:
+        except (PromptDenied, NoMasks, BadPicture) as refusal:
             return str(refusal)
         return None
+
+    async def _set_image(self, image: str | None, reference: str | None, prompt: str, enhance: bool) -> None:
+        """The whole look: a picture, words, both in equal shares, or the camera.  Raises: PromptDenied, BadPicture."""
+        name = "" if image is None and reference is None else await asyncio.to_thread(self._picture, image, reference)
+        parts = (Part(name, 1.0), Part(prompt, 1.0)) if name and prompt.strip() else ()
+        self._picture_name = name
+        await self._session.set_prompt(prompt if parts else name or prompt, enhance and not name, parts)
+
+    def _picture(self, image: str | None, reference: str | None) -> str:
+        """The name under which the model knows a picture.  Raises: BadPicture."""
+        take_in = getattr(self._node.model, "picture", None)
+        if take_in is None:
+            raise BadPicture(f"{self._node.settings.model} takes no reference pictures; set a prompt instead")
+        try:
+            if image is not None:
+                picture = references.from_base64(image)
+            else:
+                found = self._node.files.find(self._session.tenant, reference or "")
+                if found is None:
+                    raise ValueError("there is no such file, or it is over")
+                picture = references.decode(found[1].read_bytes())
+        except ValueError as error:
+            raise BadPicture(str(error)) from None
+        return str(take_in(picture))
 
 
 def _acknowledged(message: Prompt | SetImage | ChangeSettings, error: str | None) -> FromServer:

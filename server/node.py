@@ -17,6 +17,7 @@ from reverie.server import catalogue, segment
 from reverie.server.access import Caller, Tenant
 from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity, UnknownModel
+from reverie.server.files_api import Files
 from reverie.server.line import Line
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
@@ -52,6 +53,7 @@ class Node:
         self.line = Line(settings.queue)
         self.rooms = Rooms()
         self.returning = Returning()
+        self.files = Files(settings.data_folder / "files")
         self.model: Model | None = None
         self.fault = ""
 

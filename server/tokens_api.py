@@ -56,7 +56,7 @@ class TokenAnswer(BaseModel):
     constraints: Constraints | None = None
 
 
-@router.post("/v1/client/tokens", operation_id="createClientToken")
+@router.post("/v1/client/tokens", operation_id="createClientToken", response_model_exclude_none=True)
 def create(request: Request, asked: Annotated[TokenRequest | None, Body()] = None) -> TokenAnswer:
     """A short-lived credential for a browser.  It cannot make others, and its end ends no session."""
     caller, asked = caller_of(request), asked or TokenRequest()

@@ -51,6 +51,18 @@ async def test_the_state_inside_a_join_is_answered_like_any_other(server: Any) -
             assert (await until(socket, kind))["success"]
 
 
+async def test_pictures_that_cannot_be_used_are_refused_with_a_reason(server: Any) -> None:
+    async with at(server) as socket:
+        for state, words in (
+            ({"image_data": "aGk="}, ("none of", "takes no reference")),
+            ({"image_ref": "file_none"}, ("no such file", "takes no reference")),
+            ({"image_data": "http://127.0.0.1/"}, ("not fetched", "takes no reference")),
+        ):
+            await socket.send(json.dumps({"type": "set_image", **state}))
+            ack = await until(socket, "set_image_ack")
+            assert not ack["success"] and any(each in ack["error"] for each in words), ack
+
+
 async def test_a_second_room_is_refused(server: Any) -> None:
     async with at(server) as socket:
         await room_of(socket)

@@ -1,0 +1,157 @@
+"""npm @decartai/sdk as published: in Chromium from a page of another origin, and its HTTP parts in Node."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig.node import Node, serve
+
+if not importlib.util.find_spec("playwright"):
+    pytest.skip("the extra reverie[browser] is not installed", allow_module_level=True)
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+from rig.browser import FLAGS, chromium, until
+
+CONNECT = """async ([url, options, key]) => {
+    window.seen = {states: [], kinds: [], positions: [], errors: []};
+    window.client = decart.createDecartClient({
+        apiKey: key, baseUrl: url, realtimeBaseUrl: url.replace("http", "ws"), telemetry: false});
+    const model = decart.models.realtime("lucy-2.5");
+    const camera = await navigator.mediaDevices.getUserMedia(
+        {video: {width: model.width, height: model.height, frameRate: 30}, audio: true});
+    window.live = await client.realtime.connect(camera, {
+        model, resolution: "720p", ...options,
+        onRemoteStream: stream => { a.srcObject = stream; seen.kinds = stream.getTracks().map(t => t.kind).sort(); },
+        onConnectionChange: state => seen.states.push(state),
+        onQueuePosition: at => seen.positions.push(at.position)});
+    live.on("error", error => seen.errors.push(error.message));
+}"""
+MEAN = """video => {
+    const canvas = new OffscreenCanvas(8, 8), context = canvas.getContext("2d");
+    context.drawImage(video, 0, 0, 8, 8);
+    const data = context.getImageData(0, 0, 8, 8).data, sums = [0, 0, 0];
+    data.forEach((value, i) => { if (i % 4 < 3) sums[i % 4] += value / 64; });
+    return sums;
+}"""
+RED = f"({MEAN})(a)[0] > 1.6 * ({MEAN})(a)[1] && ({MEAN})(a)[0] > 1.6 * ({MEAN})(a)[2]"
+GREEN = f"({MEAN})(a)[1] > 1.6 * ({MEAN})(a)[0] && ({MEAN})(a)[1] > 1.6 * ({MEAN})(a)[2]"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The origin of a page that has the SDK and nothing else."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [
+        "npx",
+        "esbuild",
+        "entry.js",
+        "--bundle",
+        "--format=iife",
+        f"--outfile={folder}/sdk.js",
+        "--log-level=error",
+    ]
+    subprocess.run(command, cwd=modules, check=True, capture_output=True)
+    videos = "".join(f"<video id={name} autoplay playsinline muted></video>" for name in "ab")
+    (folder / "index.html").write_text(f"<!doctype html><title>elsewhere</title>{videos}<script src=sdk.js></script>")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    flags = [*FLAGS, "--autoplay-policy=no-user-gesture-required"]
+    try:
+        path = chromium()
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, headless=True, args=flags)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, site: str) -> Iterator[Page]:
+    opened = browser.new_page()
+    opened.goto(site)
+    yield opened
+    opened.context.close()
+
+
+@pytest.fixture(scope="module")
+def node(site: str) -> Iterator[Node]:
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("REVERIE_ORIGINS", site)
+            served = stack.enter_context(serve("toy", "--max-sessions", "1"))
+        yield served
+
+
+def prompt(text: str) -> dict[str, Any]:
+    return {"initialState": {"prompt": {"text": text, "enhance": False}}}
+
+
+def test_connect_prompt_and_viewer(page: Page, node: Node) -> None:
+    page.evaluate(CONNECT, [node.url, prompt("red"), "local"])
+    until(page, RED, limit_s=30)
+    until(page, "a.videoWidth === 1280 && a.videoHeight === 720")
+    until(page, "seen.kinds.join() === 'audio,video' && seen.states.includes('generating')")
+    page.evaluate("live.setPrompt('green', {enhance: false})")
+    until(page, GREEN)
+    page.evaluate("client.realtime.subscribe({token: live.subscribeToken, onRemoteStream: s => { b.srcObject = s; }})")
+    until(page, "b.videoWidth > 0 && b.getVideoPlaybackQuality().totalVideoFrames > 5", limit_s=30)
+    page.evaluate("live.set({prompt: 'red', enhance: false})")
+    until(page, RED)
+    assert page.evaluate("seen.errors") == []
+    page.evaluate("live.disconnect()")
+
+
+def test_a_full_server_lets_the_page_wait_in_line(page: Page, node: Node, browser: Browser, site: str) -> None:
+    other = browser.new_page()
+    other.goto(site)
+    other.evaluate(CONNECT, [node.url, {}, "local"])
+    page.evaluate(f"window.waiting = ({CONNECT})({json.dumps([node.url, {}, 'local'])}).catch(String); 0")
+    until(page, "window.seen?.positions.at(-1) === 1")
+    other.evaluate("live.disconnect()")
+    until(page, "seen.states.at(-1) === 'connected' || seen.states.at(-1) === 'generating'", limit_s=30)
+    page.evaluate("live.disconnect()")
+    other.context.close()
+
+
+def test_a_refusal_is_thrown_at_once_with_its_reason(page: Page, node: Node) -> None:
+    with pytest.raises(Error, match="Invalid API key"):
+        page.evaluate(CONNECT, [node.url, {}, "a.b.c"])
+
+
+def test_a_page_that_is_not_listed_is_refused(page: Page, toy: Node) -> None:
+    socket = "url => new Promise(done => { const s = new WebSocket(url); s.onopen = () => done(1); s.onclose = () => done(0); })"
+    assert page.evaluate(socket, toy.url.replace("http", "ws") + "/v1/stream?user_agent=decart-js-sdk") == 0
+
+
+def test_the_http_parts_in_node(modules: Path, toy: Node) -> None:
+    node = shutil.which("node")
+    assert node
+    done = subprocess.run([node, "http.js", toy.url], cwd=modules, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-2000:]
+    saw = json.loads(done.stdout)
+    assert saw and all(saw.values()), saw

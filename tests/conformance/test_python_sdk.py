@@ -1,0 +1,30 @@
+"""PyPI decart as published: the newest, over LiveKit, and the last with plain WebRTC."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rig.node import Node
+
+HERE = Path(__file__).parent
+
+
+def run(python: Path, script: str, url: str) -> dict[str, Any]:
+    done = subprocess.run([python, HERE / script, url], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_decart_0_2_4(python_with: Callable[[str], Path], toy: Node) -> None:
+    saw = run(python_with("decart[realtime]==0.2.4"), "sdk_livekit.py", toy.url)
+    refused = saw.pop("refused")
+    assert "Invalid API key" in refused
+    assert saw.pop("size") == [1280, 720] and saw.pop("token") == "local" and "reconnecting" in saw.pop("states")
+    assert saw and all(saw.values()), saw
+
+
+def test_decart_0_0_40(python_with: Callable[[str], Path], toy: Node) -> None:
+    saw = run(python_with("decart[realtime]==0.0.40"), "sdk_raw.py", toy.url)
+    assert saw and all(saw.values()), saw

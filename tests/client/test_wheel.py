@@ -33,7 +33,9 @@ def test_the_wheel_works_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {Path(name).name for name in archive.namelist() if name.startswith("reverie/client/")}
         archive.extractall(tmp_path / "site")
-    assert held == {path.name for path in (ROOT / "client").glob("*.py")} | {"py.typed"}
+    assert held == {path.name for path in (ROOT / "client").glob("*.py")} | {
+        path.name for path in (ROOT / "client/obs").glob("*.py")
+    } | {"py.typed"}
     code = "import reverie.client as c, importlib.util as u; c.connect, c.sync; assert u.find_spec('reverie.server') is None; print(c.__file__)"
     paths = os.pathsep.join((str(tmp_path / "site"), str(Path(av.__file__).parents[1])))
     run = subprocess.run([sys.executable, "-S", "-c", "import reverie.client.sync; " + code], capture_output=True, text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from reverie.models import weights
@@ -10,18 +11,27 @@ from reverie.models.stream import Model
 
 NAMES = ("nano", "toy")
 DEVICES = ("cpu", "torch")  # our kernels; PyTorch, for comparison
+DIFFUSION_DEVICES = ("cpu", "cuda", "neuron")  # of folders that diffusers saved
 
 
 def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: str = "", skip: float = 0.0) -> Model:
     """Load a model.
 
     Args:
+        name: nano, or a local folder that diffusers saved.
         llm: where its LLM comes from (see reverie.models.checkpoint.read); None is the installed package.
         cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
         skip: what differs less than this from the frame before (levels of 255) is not made again; 0 is exact.
     Raises: ValueError on an unknown name or device; FileNotFoundError if its weights or its LLM are missing.
     """
     check(name)
+    if name not in NAMES:
+        if device not in DIFFUSION_DEVICES:
+            raise ValueError(f"diffusion models run on {', '.join(DIFFUSION_DEVICES)}, not on {device!r}")
+        network: Model = importlib.import_module("reverie.models.diffusion.network").load(
+            Path(name).expanduser(), device, llm, skip
+        )
+        return network
     if device not in DEVICES:
         raise ValueError(f"{name} runs on {' or '.join(DEVICES)}, not on {device!r}")
     model: Model
@@ -36,8 +46,12 @@ def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: s
 
 def check(name: str) -> None:
     """Raises ValueError if there is no model of that name."""
-    if name not in NAMES:
-        raise ValueError(f"there is no model {name!r}; there is nano")
+    if name in NAMES:
+        return
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        raise ValueError(f"there is no model {name!r}; there is nano, or the path of a folder that diffusers saved")
+    importlib.import_module("reverie.models.diffusion.folder").check(path)
 
 
 def describe() -> list[dict[str, Any]]:

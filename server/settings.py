@@ -13,7 +13,7 @@ LIMITS = (
     ("start_bitrate", 100, 50_000),
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
 )  # fmt: skip
-DEVICES = ("cpu", "torch")
+DEVICES = ("cpu", "torch", "cuda", "neuron")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Settings:
     host: str = "127.0.0.1"  # address to listen on
     port: int = 8080  # 0 takes any free port
     model: str = "nano"  # model that serves sessions
-    device: str = "cpu"  # where it runs: our kernels (cpu), or PyTorch (torch) for comparison
+    device: str = "cpu"  # our kernels (cpu), PyTorch (torch) for comparison; cuda, neuron: diffusion
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
     skip: float = 2.0  # parts of a picture that change less than this (levels of 255) are not made again; 0 is exact
     llm: str = ""  # another SmolLM2-135M: a .gguf file, a folder, or a hub id; empty is the installed package

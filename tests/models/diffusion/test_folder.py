@@ -1,0 +1,52 @@
+"""What may be loaded, judged without loading it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reverie.models.diffusion import folder
+
+
+@pytest.fixture
+def copy(turbo: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(turbo, tmp_path / "copy"))
+
+
+def change(path: Path, **entries: object) -> None:
+    index = json.loads((path / "model_index.json").read_text())
+    (path / "model_index.json").write_text(json.dumps(index | entries))
+
+
+def test_a_good_folder_tells_its_pipeline_and_size(turbo: Path) -> None:
+    assert folder.check(turbo) == "StableDiffusionPipeline"
+    assert 500_000 < folder.parameters(turbo) < 5_000_000
+
+
+def test_pickles_are_refused(copy: Path) -> None:
+    file = next((copy / "unet").glob("*.safetensors"))
+    file.rename(file.with_suffix(".bin"))
+    with pytest.raises(ValueError, match="unet has no safetensors"):
+        folder.check(copy)
+
+
+@pytest.mark.parametrize("entries", [{"unet": ["my_module", "Net"]}, {"_class_name": ["pipeline", "Mine"]}])
+def test_code_of_the_folder_is_refused(copy: Path, entries: dict[str, object]) -> None:
+    change(copy, **entries)
+    with pytest.raises(ValueError, match="never run"):
+        folder.check(copy)
+
+
+def test_other_kinds_and_damage_are_one_sentence(copy: Path, tmp_path: Path) -> None:
+    change(copy, _class_name="AudioLDMPipeline")
+    with pytest.raises(ValueError, match="AudioLDMPipeline is not streamed"):
+        folder.check(copy)
+    (copy / "model_index.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged"):
+        folder.check(copy)
+    with pytest.raises(FileNotFoundError, match=r"no model_index\.json"):
+        folder.check(tmp_path)
+    next((copy / "unet").glob("*.safetensors")).write_bytes(b"\xff" * 20)
+    with pytest.raises(ValueError, match="damaged"):
+        folder.parameters(copy)

@@ -33,10 +33,22 @@ LANES_FN void store(void* to, V v) {
 }
 
 LANES_FN Floats all(float x) { return Floats{} + x; }
+#if defined(__AVX2__) && !defined(__AVX512F__)
+template <class Op>
+LANES_FN Floats by_halves(Floats a, Floats b, Op op) {
+    __m256 x[2], y[2];
+    std::memcpy(x, &a, 64), std::memcpy(y, &b, 64);
+    for (int i = 0; i < 2; ++i) x[i] = op(x[i], y[i]);
+    return load<Floats>(x);
+}
+#endif
+
 // a > b ? a : b, and a < b ? a : b, as x86 has them.
 LANES_FN Floats larger(Floats a, Floats b) {
 #if defined(__AVX512F__)
     return (Floats)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return by_halves(a, b, [](__m256 x, __m256 y) { return _mm256_max_ps(x, y); });
 #else
     return a > b ? a : b;
 #endif
@@ -45,6 +57,8 @@ LANES_FN Floats larger(Floats a, Floats b) {
 LANES_FN Floats smaller(Floats a, Floats b) {
 #if defined(__AVX512F__)
     return (Floats)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return by_halves(a, b, [](__m256 x, __m256 y) { return _mm256_min_ps(x, y); });
 #else
     return a < b ? a : b;
 #endif
@@ -78,7 +92,16 @@ LANES_FN Ints rounded(Floats x) {
 }
 
 LANES_FN Bytes to_bytes(Floats x) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    const Ints whole = rounded(smaller(larger(x, all(0.0f)), all(255.0f)));
+    __m256i low, high;
+    std::memcpy(&low, &whole, 32);
+    std::memcpy(&high, reinterpret_cast<const char*>(&whole) + 32, 32);
+    const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xD8);
+    return (Bytes)_mm_packus_epi16(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+#else
     return __builtin_convertvector(rounded(smaller(larger(x, all(0.0f)), all(255.0f))), Bytes);
+#endif
 }
 
 // Sum and maximum over the lanes, as a tree: lane i meets lane i + 8, then + 4, + 2, + 1.

@@ -54,9 +54,11 @@ def make(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(ENCODERS, "encode"))
         node = app.state.node = Node(settings)
-        warming = asyncio.create_task(node.warm())
+        tasks = asyncio.create_task(node.fleet.run()), asyncio.create_task(node.warm())
         yield
-        warming.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await node.close()
 
     with as_file(files("reverie.client") / "web") as web:

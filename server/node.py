@@ -18,9 +18,11 @@ from reverie.server.access import Caller, Tenant
 from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity, UnknownModel
 from reverie.server.files_api import Files
+from reverie.server.fleet import Fleet
 from reverie.server.line import Line
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
+from reverie.server.placement import About
 from reverie.server.recordings import Library, Limits
 from reverie.server.resource import Resource
 from reverie.server.returning import Returning
@@ -56,6 +58,10 @@ class Node:
         self.files = Files(settings.data_folder / "files")
         self.model: Model | None = None
         self.fault = ""
+        self.draining = False  # takes no new sessions
+        url = settings.node_url or f"http://{settings.host}:{settings.port}"
+        self.fleet = Fleet(settings, url, self._about, lambda: {each.id: each.tenant for each in self.sessions})
+        self.fleet.lost = self._end
 
     async def warm(self) -> None:
         """Load the model and take its first steps; /readyz says when it is done, or why it failed."""
@@ -81,6 +87,16 @@ class Node:
         stream.step(np.zeros((WARM_STEPS, 288, 512, 3), np.uint8))
         return model
 
+    def _about(self) -> About:
+        models = (self.settings.model,) if self.model is not None else ()
+        slots, load = self.settings.max_sessions, min(1.0, len(self.sessions) / self.settings.max_sessions)
+        return About(self.fleet.id, self.fleet.url, self.settings.device, models, slots, load, self.draining)
+
+    def _end(self, session_id: str) -> None:
+        for session in self.sessions:
+            if session.id == session_id:
+                session.over.set()
+
     @contextmanager
     def admit(self, caller: Caller, asked: str, send: Callable[[FromServer], None]) -> Iterator[Session]:
         """A session for a client that asked for a model.
@@ -88,7 +104,7 @@ class Node:
         Raises: UnknownModel, NotReady, AtCapacity; Unauthorized if its client token does not allow the model.
         """
         self.check(caller, asked)
-        if self.model is None:
+        if self.model is None or self.draining:
             raise NotReady
         if not self.has_place:
             raise AtCapacity(self.settings.max_sessions)
@@ -142,6 +158,8 @@ class Node:
 
     async def hang_up(self, timeout_s: float = 2.0) -> None:
         """Tell every client that its session ends, and wait until it is told; before the sockets are closed."""
+        self.draining = True
+        await self.fleet.say()
         for over in [session.over for session in self.sessions] + [made.over for made in self.resources.values()]:
             over.set()
         if self.visits:

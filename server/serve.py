@@ -7,6 +7,7 @@ import errno
 import logging
 import signal
 import socket
+from dataclasses import replace
 
 import uvicorn
 from starlette.applications import Starlette
@@ -38,7 +39,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("aioice").setLevel(logging.WARNING)
     listening = listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
-    app = make(settings)
+    app = make(replace(settings, host=host, port=port))
     config = uvicorn.Config(
         app, ws="websockets-sansio", log_level="warning", access_log=False, lifespan="on",
         timeout_graceful_shutdown=3,

@@ -12,6 +12,7 @@ LIMITS = (
     ("port", 0, 65535), ("max_sessions", 1, 1000), ("max_viewers", 1, 10_000), ("queue", 0, 10_000),
     ("start_bitrate", 100, 50_000),
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
+    ("tenant_sessions", 0, 1_000_000),
 )  # fmt: skip
 DEVICES = ("cpu", "torch", "cuda", "neuron")
 
@@ -43,6 +44,10 @@ class Settings:
     start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
     max_recording_s: int = 7200  # a recording ends there
     max_recording_mb: int = 4000  # and there
+    redis_url: str = ""  # Redis that nodes share (redis://, rediss://, unix://, sentinel://); empty starts one's own
+    fleet: str = "reverie"  # nodes with the same Redis and fleet serve each other's clients
+    node_url: str = ""  # where clients reach this node; empty is http://HOST:PORT
+    tenant_sessions: int = 0  # sessions of one tenant at once in the fleet; 0 for any number
     data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 
     def __post_init__(self) -> None:
@@ -69,6 +74,8 @@ def from_environment(environment: Mapping[str, str] = os.environ, **flags: Any) 
     Raises: ValueError that names the variable and its value.
     """
     settings, known = Settings(), {f"REVERIE_{field.name.upper()}": field.name for field in fields(Settings)}
+    if url := environment.get("REDIS_URL", "").strip():
+        settings = replace(settings, redis_url=url)  # the name that many hosts set; ours wins
     read = {}
     for variable, name in known.items():
         if text := environment.get(variable, "").strip():

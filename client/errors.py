@@ -38,6 +38,18 @@ class AtCapacity(ReverieError):
     code, passing = "at_capacity", True
 
 
+class Unauthorized(ReverieError):
+    """The key or token is missing, unknown, or does not allow it."""
+
+    code = "unauthorized"
+
+
+class Elsewhere(ReverieError):
+    """Another node of the fleet has a place; trying again leads there."""
+
+    code, passing = "elsewhere", True
+
+
 class NotReady(ReverieError):
     code, passing = "not_ready", True
 
@@ -60,7 +72,18 @@ class BadSource(ReverieError):
 
 KNOWN = {
     each.code: each
-    for each in (BadRequest, UnknownModel, Unsupported, BadOffer, AtCapacity, NotReady, MediaFailed, ConnectionLost)
+    for each in (
+        BadRequest,
+        UnknownModel,
+        Unsupported,
+        BadOffer,
+        AtCapacity,
+        Unauthorized,
+        Elsewhere,
+        NotReady,
+        MediaFailed,
+        ConnectionLost,
+    )
 }
 
 

@@ -33,6 +33,7 @@ from reverie.server.settings import Settings
 log = logging.getLogger(__name__)
 WARM_PROMPT = "pencil sketch"
 WARM_STEPS = 3
+GONE_KEPT = 64
 NEWEST = "newest"  # in place of a session's id
 
 
@@ -52,6 +53,7 @@ class Node:
         self.sessions: dict[Session, None] = {}
         self.visits: set[asyncio.Task[None]] = set()  # WebSockets and WHIP, WHEP connections being served
         self.resources: dict[str, Resource] = {}  # WHIP and WHEP connections
+        self.gone: dict[str, Resource] = {}  # that ended before their client said DELETE
         self.line = Line(settings.queue)
         self.rooms = Rooms()
         self.returning = Returning()
@@ -151,6 +153,10 @@ class Node:
                 await made.stay()
             finally:
                 del self.resources[made.id]
+                if not made.deleted:
+                    self.gone[made.id] = made
+                    while len(self.gone) > GONE_KEPT:
+                        del self.gone[next(iter(self.gone))]
 
         visit = asyncio.get_running_loop().create_task(stay())
         self.visits.add(visit)

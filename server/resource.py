@@ -40,6 +40,7 @@ class Resource:
         """Args: ufrag: of the peer's ICE.  over: set by whoever ends it."""
         self.id = secrets.token_urlsafe(18)
         self.location, self.tenant = f"{path}/r/{self.id}", tenant
+        self.deleted = False  # whether its client has asked for the end
         self.etag = f'"{secrets.token_hex(8)}"'
         self.over, self._closed = over, asyncio.Event()
         self._ufrag, self._connection, self._close = ufrag, connection, close

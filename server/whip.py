@@ -52,10 +52,14 @@ async def endpoint(request: Request) -> Response:
 async def resource(request: Request) -> Response:
     """What was made by POST: PATCH trickles candidates, DELETE ends it."""
     node: Node = request.app.state.node
-    found: Resource | None = node.resources.get(request.path_params["id"])
+    name = request.path_params["id"]
+    found: Resource | None = node.resources.get(name)
+    if found is None and request.method == "DELETE":  # its peer hung up first, as browsers' clients do
+        found = node.gone.pop(name, None)
     if found is None or found.tenant != caller_of(request).tenant.name or request.url.path != found.location:
         return failure(Refused(404, "no_session", "there is no such session, or it has ended"))
     if request.method == "DELETE":
+        found.deleted = True
         await found.end()
         return Response(status_code=200)
     if request.method == "PATCH":

@@ -27,5 +27,9 @@ async def test_running_sessions_are_listed_newest_first(server: Any, call: Any) 
             assert listed[0]["state"] == "styled" and listed[0]["recording"] is None and listed[0]["mask"] == "none"
             assert await asyncio.to_thread(get, f"{where}/newest") == listed[0]
             assert await asyncio.to_thread(get, f"{where}/{listed[1]['id']}") == listed[1]
+    for _ in range(100):  # until the server has noticed that they hung up
+        if not await asyncio.to_thread(get, where):
+            break
+        await asyncio.sleep(0.05)
     with pytest.raises(HTTPError, match="404"):
         await asyncio.to_thread(get, f"{where}/{listed[1]['id']}")

@@ -18,7 +18,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from reverie.models import weights
+from reverie.models import picture, weights
 from reverie.models.blend import Blend, blend, styled
 from reverie.models.config import NANO
 from reverie.models.layers import KV
@@ -26,6 +26,7 @@ from reverie.models.llm import LLM
 from reverie.models.llm import load as load_llm
 from reverie.models.memory import Ring
 from reverie.models.network import Network, Style, channels_last
+from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_states
 from reverie.models.stream import Frames, check
 
@@ -71,6 +72,7 @@ class Nano:
         self.network = network  # float32: makes styles
         self.frames = channels_last(copy.deepcopy(network).to(dtype))  # makes frames
         self._llm = language
+        self.pictures = Pictures((NANO.style_tokens, NANO.cond))
         self._tokens: OrderedDict[str, Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -84,13 +86,18 @@ class Nano:
     def counts(self) -> dict[str, int]:
         return {}
 
+    def picture(self, image: Picture) -> str:
+        return self.pictures.take(image)
+
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._llm.enhance(prompt)
 
     @torch.inference_mode()
     def tokens(self, prompt: str) -> Tensor:
-        """Style tokens (1, S, cond) of a prompt; those of the last prompts are kept."""
+        """Style tokens (1, S, cond) of a prompt, or of a picture by its name; those of the last prompts are kept."""
         key = normal(prompt)
+        if key.startswith(PREFIX):
+            return torch.from_numpy(self.pictures[key])[None]
         with self._lock:
             if key not in self._tokens:
                 states = prompt_states(self._llm, key, self.network.config.llm_layers)[None]
@@ -135,9 +142,9 @@ class NanoStream:
     def wear(self, look: Blend) -> None:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
-        self._look = look
-        prompts, self._share = styled(look)
+        prompts, share = styled(look)
         self._styles = self._model.style(prompts) if prompts else ()
+        self._look, self._share = look, share
 
     def step(self, frames: Frames) -> Frames:
         if not self._started:
@@ -180,6 +187,8 @@ class NanoStream:
         tensors["numbers"] = torch.tensor([self._seed, self._rings[0].frame, *self._size], dtype=torch.int64)
         tensors["strength"] = torch.tensor(self._strength, dtype=torch.float64)
         tensors["look"] = torch.frombuffer(bytearray(json.dumps(self._look).encode()), dtype=torch.uint8)
+        for key in picture.named(self._look):
+            tensors[key] = torch.from_numpy(self._model.pictures[key])
         return save_tensors(tensors, {"model": f"{self._model.name} {self._model.steps} {self._model.dtype}"})
 
     def load(self, state: bytes) -> None:
@@ -189,6 +198,7 @@ class NanoStream:
             look = blend((str(prompt), float(w)) for prompt, w in json.loads(tensors["look"].numpy().tobytes()))
             kept = [(tensors[f"{i}.k"], tensors[f"{i}.v"]) for i in range(len(self._model.network.blocks)) if frame]
             strength = float(tensors["strength"])
+            pictures = {key: tensors[key].numpy() for key in picture.named(look)}
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this is not a saved stream of {self._model.name}: {error}") from None
         config = self._model.network.config
@@ -199,6 +209,7 @@ class NanoStream:
                 raise ValueError(
                     f"saved memory is {tensor.dtype} {tuple(tensor.shape)}, needs {self._model.dtype} {expected}"
                 )
+        self._model.pictures.keep(pictures)
         self.start(look, seed, strength)
         self._forget(height, width)
         for ring, (k, v) in zip(self._rings, kept, strict=False):

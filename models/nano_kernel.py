@@ -17,7 +17,7 @@ from safetensors.numpy import save as save_arrays
 from reverie.kernels.machine import Instance, Loaded, memory
 from reverie.kernels.program import join
 from reverie.kernels.validate import validate
-from reverie.models import checkpoint, weights
+from reverie.models import checkpoint, picture, weights
 from reverie.models.blend import Blend, blend, styled
 from reverie.models.changes import Changes
 from reverie.models.config import NANO
@@ -25,6 +25,7 @@ from reverie.models.device import Device
 from reverie.models.llm_kernel import KernelLLM
 from reverie.models.lowering import MEMORY, Lowering, kv_bytes
 from reverie.models.parts import NOISE, Parts
+from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_tokens
 from reverie.models.quantise import F32
 from reverie.models.stream import Frames, check
@@ -63,6 +64,7 @@ class Nano:
 
     def __init__(self, parts: Parts, language: KernelLLM, device: Device, skip: float) -> None:
         self.parts, self.device, self.skip, self._llm = parts, device, skip, language
+        self.pictures = Pictures((NANO.style_tokens, NANO.cond))
         self._tokens: OrderedDict[str, F32] = OrderedDict()
         self._programs: OrderedDict[tuple[int, int], tuple[Loaded, Bytes]] = OrderedDict()
         self._lock = threading.Lock()
@@ -74,6 +76,9 @@ class Nano:
         if prompt.strip():
             self.tokens(prompt)
 
+    def picture(self, image: Picture) -> str:
+        return self.pictures.take(image)
+
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._llm.enhance(prompt)
 
@@ -81,8 +86,10 @@ class Nano:
         return {f"llm_tokens_with_{place}": count for place, count in self.device.tokens.items()}
 
     def tokens(self, prompt: str) -> F32:
-        """Style tokens of a prompt; those of the last prompts are kept."""
+        """Style tokens of a prompt, or of a picture by its name; those of the last prompts are kept."""
         key = normal(prompt)
+        if key.startswith(PREFIX):
+            return self.pictures[key]
         with self._lock:
             if key not in self._tokens:
                 states = self._llm.states(prompt_tokens(self._llm.tokenize, prompt))
@@ -139,9 +146,9 @@ class NanoStream:
     def wear(self, look: Blend) -> None:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
-        self._look = look
-        prompts, self._share = styled(look)
+        prompts, share = styled(look)
         self._style = self._model.style(prompts) if prompts else None
+        self._look, self._share = look, share
         self._changes = None  # nothing of what is held has this look
         if self._instance is not None and self._style is not None:
             self._dress(self._instance, self._style)
@@ -214,6 +221,7 @@ class NanoStream:
         arrays["numbers"] = np.array([self._seed, self._frame, *self._size], np.int64)
         arrays["strength"] = np.array(self._strength)
         arrays["look"] = np.frombuffer(json.dumps(self._look).encode(), np.uint8)
+        arrays |= {key: self._model.pictures[key] for key in picture.named(self._look)}
         return save_arrays(arrays, {"model": f"{self._model.name} int8"})
 
     def load(self, state: bytes) -> None:
@@ -224,6 +232,7 @@ class NanoStream:
             blocks = range(self._model.parts.config.blocks if frame else 0)
             kept: Sequence[Sequence[Bytes]] = [[arrays[f"{i}.{k}"] for k in range(len(MEMORY))] for i in blocks]
             strength = float(arrays["strength"])
+            pictures = {key: arrays[key] for key in picture.named(look)}
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this is not a saved stream of {self._model.name}: {error}") from None
         if frame:
@@ -232,6 +241,7 @@ class NanoStream:
         for content in (x for slots in kept for x in slots):
             if content.dtype != np.uint8 or content.shape != expected:
                 raise ValueError(f"saved memory is {content.dtype} {content.shape}, needs uint8 {expected}")
+        self._model.pictures.keep(pictures)
         self.start(look, seed, strength)
         if not frame or self._style is None:
             return

@@ -31,17 +31,18 @@ class StreamModel(Protocol):
         """Take on a look and forget what was shown.
 
         Args:
-            look: free words, or shares of several; "" (after strip) is no look: frames come back as they are.
+            look: free words or a name that `Model.picture` gave, or shares of several; "" (after strip) is no look:
+                frames come back as they are.
             seed: 0 <= seed < 2**32, fixes the noise of the stream.
             strength: 0 gives the input back bit for bit, 1 is the look alone.
-        Raises: ValueError if seed or strength is out of range.
+        Raises: ValueError if seed or strength is out of range, or a picture is not known.
         """
 
     def wear(self, look: Blend) -> None:
         """Another look from the next frame on, without forgetting what was shown: for a frame of a transition.
 
         The look may have a share of "", the camera: it takes that share of the strength.
-        Raises: RuntimeError before the first `start`.
+        Raises: RuntimeError before the first `start`; ValueError if a picture is not known.
         """
 
     def step(self, frames: Frames) -> Frames:
@@ -69,7 +70,20 @@ class Model(Protocol):
         """A new stream; `start` it before the first `step`."""
 
     def prepare(self, prompt: str) -> None:
-        """Compute and keep what `start` and `wear` will need of a prompt, so that they return at once."""
+        """Compute and keep what `start` and `wear` will need of a prompt, so that they return at once.
+
+        Raises: ValueError if it is the name of a picture that is not known.
+        """
+
+    def picture(self, image: NDArray[np.uint8]) -> str:
+        """Take in a reference picture and return its name, which may stand in a blend wherever a prompt may.
+
+        The same picture has the same name; the last 1,024 are known.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of any size from 16x16 to 64 MP.
+        Raises: ValueError on another shape, size or dtype.
+        """
 
     def enhance(self, prompt: str) -> Iterator[str]:
         """Pieces of a richer prompt as the LLM writes them, to be joined without a separator."""

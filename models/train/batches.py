@@ -64,6 +64,10 @@ class Batches:
             source, target, grain = (np.stack(part) for part in zip(*crops, strict=True))
             yield Batch(source, target, grain, np.array([self.asked[clip, k] for clip, k in rows]), looks)
 
+    def picture(self, clip: int, part: int) -> Pictures:
+        """The middle frame (H, W, 3) of a clip: part 0 is the source, 1 and so on what looks made of it."""
+        return self._read(clip, part, [FRAMES // 2])[0]
+
     def _crop(self, clip: int, k: int) -> tuple[Pictures, Pictures, NDArray[np.float32]]:
         rng = self.rng
         y, x = (ROOM * int(rng.integers((n - m) // ROOM + 1)) for n, m in zip((HEIGHT, WIDTH), self.size, strict=True))

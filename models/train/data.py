@@ -55,19 +55,22 @@ def asked() -> Asked:
     return Asked(np.array([n for n, _ in every]), [wish for _, wish in every])
 
 
-def build(sources: Sequence[Source], folder: Path, workers: int = 2) -> None:
-    """Write train.bin, train.npz, held.npy and index.json; each file appears whole or not at all."""
+def build(sources: Sequence[Source], folder: Path, workers: int = 2, share: float = 1.0) -> None:
+    """Write train.bin, train.npz, held.npy and index.json; each file appears whole or not at all.
+
+    Args: share: of the clips to train on; a small cache is soon there, and held-out clips are the same.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(s, i) for i, s in enumerate(sources) if s.use == "train" and s.kind in ("photo", "video")]
-    plan = [(source, seed, held) for source, seed in jobs for held in _shares(source, seed)]
+    plan = [(source, seed, held, share) for source, seed in jobs for held in _shares(source, seed)]
     # spawn: OpenCV's threads do not survive a fork
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         names = {}
         for held, write in ((True, _write_held), (False, _write_train)):
             part = [job for job in plan if job[2] == held]
             made = zip(part, tqdm(pool.map(_make, part), "held out" if held else "clips", len(part)), strict=True)
-            names[held] = write(folder, [_clips(s, held) for s, _, _ in part], (
-                (f"{s.package}/{s.path.name}", clip) for (s, _, _), clips in made for clip in clips
+            names[held] = write(folder, [_clips(*job) for job in part], (
+                (f"{s.package}/{s.path.name}", clip) for (s, *_), clips in made for clip in clips
             ))  # fmt: skip
     index = {
         "looks": list(LOOKS), "train": names[False], "held": names[True],
@@ -116,17 +119,17 @@ def _shares(source: Source, seed: int) -> list[bool]:
     return [False, True]
 
 
-def _clips(source: Source, held: bool) -> int:
+def _clips(source: Source, seed: int, held: bool, share: float) -> int:
     if source.kind == "photo":
-        return 1 if held else PHOTO_VIEWS
-    return max(1, source.clips // (4 * HELD_EVERY)) if held else source.clips
+        return 1 if held else max(1, round(share * PHOTO_VIEWS))
+    return max(1, source.clips // (4 * HELD_EVERY) if held else round(share * source.clips))
 
 
-def _make(job: tuple[Source, int, bool]) -> Any:
+def _make(job: tuple[Source, int, bool, float]) -> Any:
     """Held-out clips as `every_look` gives them, or clips to train on as `Made`."""
-    source, seed, held = job
+    source, seed, held, _ = job
     cv2.setNumThreads(1)
-    rng, count = np.random.default_rng([seed, held]), _clips(source, held)
+    rng, count = np.random.default_rng([seed, held]), _clips(*job)
     photo = source.kind == "photo"
     shots = of_photo(source.path, count, rng) if photo else of_video(source.path, count, held, rng)
     if held:

@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from reverie.models import weights
 from reverie.models.config import NANO
 from reverie.models.network import Network, channels_last
 from reverie.models.train.batches import Batches
@@ -47,7 +48,7 @@ class Run:
     rate: float
     seed: int
     threads: int
-    start: Path | None = None  # another run's checkpoint, whose averaged network a new run begins with
+    start: Path | None = None  # what a new run begins with: another run's averaged network, or shipped weights
 
     @property
     def checkpoint(self) -> Path:
@@ -83,10 +84,12 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
         self.difficulty = np.array(state["difficulty"])
 
-    def begin(self, state: dict[str, Any]) -> None:
-        """The averaged network of another run, which may have had other looks."""
-        self.network.load_state_dict(state["ema"])
-        self.ema.load_state_dict(state["ema"])
+    def begin(self, path: Path) -> None:
+        """The averaged network of another run, which may have had other looks, or weights as they are shipped."""
+        shipped = path.suffix == ".safetensors"
+        state = weights.load(path) if shipped else torch.load(path, weights_only=True)["ema"]
+        self.network.load_state_dict(state)
+        self.ema.load_state_dict(state)
 
     def note(self, looks: NDArray[np.int64], each: Tensor) -> None:
         """How far off the answers to each look still are: L1 (B,) on [-1, 1]."""
@@ -116,7 +119,7 @@ def fit(run: Run, batches: Batches, words: Words, perceptual: Perceptual) -> Non
         so_far = f"{trainer.seconds / 60:.0f} of {run.minutes:.0f} minutes done"
         print(f"{run.name} goes on from step {trainer.step}, {so_far}")
     elif run.start:
-        trainer.begin(torch.load(run.start, weights_only=True))
+        trainer.begin(run.start)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from reverie.models.config import NANO
 from reverie.models.memory import Clip
+from reverie.models.nano import fast_dtype
 from reverie.models.network import Network
 from reverie.models.train.batches import Batch
 from reverie.models.train.perceptual import Perceptual
@@ -57,7 +58,7 @@ def step_losses(
     x = clean + sensor * torch.randn_like(clean)
     noise = batch.noise.repeat_interleave(frames, 0)
     states, mask = words.draw(batch.variants, rng)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast_dtype() is torch.bfloat16):
         tokens = network.connector(states, mask)
         picture = answer(network, tokens, x, y, noise, frames, rng)
         each = (picture - y).abs().flatten(1).mean(1)

@@ -157,3 +157,34 @@ def test_the_description_is_that_of_the_weights(through_torch: nano.Nano) -> Non
     assert described["params_millions"] <= 10
     assert 8 < described["gop_per_frame"] <= 16
     assert weights.describe()["licence"] == described["licence"]
+
+
+def test_a_reference_picture_is_a_look_and_combines_with_words(model: Nano) -> None:
+    thermal = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    name = model.picture(thermal)
+    shown = [play(model, clip(), [], look) for look in (name, "golden hour")]  # type: ignore[arg-type]
+    mixed = play(model, clip(), [], ((name, 0.5), ("golden hour", 0.5)))  # type: ignore[arg-type]
+    assert all(np.abs(each.astype(int) - mixed).mean() > 2 for each in (*shown, clip()))
+    model.prepare(name)
+    for refused in (lambda: model.prepare("picture:none"), lambda: model.stream().start("picture:none")):
+        with pytest.raises(ValueError, match="no reference picture picture:none"):
+            refused()
+    with pytest.raises(ValueError, match="a picture must be"):
+        model.picture(clip())
+
+
+def test_a_saved_stream_brings_its_picture_along(through_torch: nano.Nano) -> None:
+    fresh = nano.Nano(through_torch.network, through_torch._llm, 1, through_torch.dtype)
+    first, other = through_torch.stream(), fresh.stream()
+    first.start([(through_torch.picture(clip(1)[0]), 0.5), ("oil painting", 0.5)])
+    first.step(clip()[:2])
+    other.load(first.save())
+    assert np.array_equal(other.step(clip()[2:]), first.step(clip()[2:]))
+
+
+def test_a_picture_means_the_same_on_the_kernels_and_in_torch(through_torch: nano.Nano) -> None:
+    kernels = registry.load("nano", "cpu")
+    names = {each.picture(clip(1)[0]) for each in (kernels, through_torch)}
+    assert len(names) == 1
+    name = names.pop()
+    assert np.array_equal(kernels.pictures[name], through_torch.pictures[name])  # type: ignore[attr-defined]

@@ -27,6 +27,20 @@ def test_strength_and_empty_prompts() -> None:
     assert np.array_equal(stream.step(CLIP), 255 - CLIP)
 
 
+def test_a_reference_picture_tints_in_its_mean_colour() -> None:
+    model = ToyModel()
+    name = model.picture(np.full((16, 16, 3), (255, 0, 51), np.uint8))
+    stream, other = model.stream(), ToyModel().stream()
+    stream.start([(name, 1.0)])
+    shown = stream.step(CLIP)
+    assert np.array_equal(shown[..., 0], 255 - CLIP[..., 0]) and not shown[..., 1].any()
+    assert np.abs(shown[..., 2] - (255.0 - CLIP[..., 2]) / 5).max() <= 0.5
+    other.load(stream.save())  # in another process, where nobody knows the picture
+    assert np.array_equal(other.step(CLIP), shown)
+    with pytest.raises(ValueError, match="no reference picture"):
+        stream.start("picture:123")
+
+
 def test_mistakes_are_refused() -> None:
     stream = ToyModel().stream()
     with pytest.raises(RuntimeError):

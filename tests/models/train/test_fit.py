@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from reverie.models import weights
 from reverie.models.config import NANO
 from reverie.models.train import fit, losses
 from reverie.models.train.batches import Batch
@@ -92,10 +93,18 @@ def test_a_run_goes_on_from_its_checkpoint(trained: Path, capsys: pytest.Capture
 
 def test_a_new_run_may_begin_with_another_run_of_other_looks(trained: Path) -> None:
     begun = fit.Trainer(5, run(trained, 1))
-    begun.begin(torch.load(trained / "tiny.pt", weights_only=True))
+    begun.begin(trained / "tiny.pt")
     kept = torch.load(trained / "tiny.pt", weights_only=True)["ema"]
     assert all(torch.equal(begun.network.state_dict()[name], value) for name, value in kept.items())
     assert begun.step == 0 and len(begun.difficulty) == 5
+
+
+def test_a_new_run_may_begin_with_the_shipped_weights(tmp_path: Path) -> None:
+    begun = fit.Trainer(5, run(tmp_path, 1))
+    begun.begin(weights.SHIPPED)
+    assert all(
+        torch.equal(begun.ema.state_dict()[name], value) for name, value in weights.load(weights.SHIPPED).items()
+    )
 
 
 def test_harder_looks_are_noted() -> None:

@@ -125,7 +125,9 @@ async def link(
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[RTCIceServer(urls=each) for each in ice_servers]))
     mine = Link(socket, hear)
     for track in sources:
-        peer.addTrack(track)
+        sender = peer.addTrack(track)
+        if track.kind == "video":
+            rtc_tuning.steer(sender)
     peer.on("track", on_track)
 
     def changed() -> None:

@@ -9,6 +9,7 @@ import fractions
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import aiortc.codecs as codecs
@@ -24,11 +25,15 @@ from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from aiortc.utils import uint16_add
 
+from reverie.client import gaps
+from reverie.client.rate import CEILING, START, RateControl
+
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 PLAYOUT_DELAY_ID = 4
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"  # ECDSA and RSA certificates
-START_BITRATE, MAX_BITRATE = 1_200_000, 4_000_000  # b/s; starting higher collapses on a 1.2 Mb/s link
 MOST_INVITED = 8_000_000  # b/s, in REMB
+RESENT, RESENT_BURST_S = 0.25, 2.0  # share of the rate for what is sent again; without a bound a full link collapses
+PACKET = 1200  # bytes
 HYSTERESIS = 0.25  # a new bitrate re-creates the encoder, which costs a keyframe
 HOLD_S = 2.0
 
@@ -42,6 +47,7 @@ def apply() -> None:
         return
     _applied = True
     _release_on_marker()
+    gaps.apply()
     _keep_timestamps()
     _ask_for_no_playout_delay()
     _steady_bitrates()
@@ -133,7 +139,7 @@ def _ask_for_no_playout_delay() -> None:
 def _steady_bitrates() -> None:
     """Start at 1.2 Mb/s, and change an encoder's rate only by 25 % or more, at most every two seconds."""
     for module, encoder in ((vpx, vpx.Vp8Encoder), (h264, h264.H264Encoder)):
-        module.DEFAULT_BITRATE, module.MAX_BITRATE = START_BITRATE, MAX_BITRATE  # type: ignore[attr-defined]
+        module.DEFAULT_BITRATE, module.MAX_BITRATE = START, CEILING  # type: ignore[attr-defined]
         original = encoder.__dict__["target_bitrate"]
 
         def steady(self: Any, bitrate: int, original: Any = original) -> None:
@@ -188,29 +194,71 @@ def _accept_rsa() -> None:
 class Passing:
     """Stands where aiortc's sender has an encoder: pictures come encoded, `payloads` and `timestamp` in hand."""
 
-    def __init__(self, on_bitrate: Callable[[int], None]) -> None:
-        self._on_bitrate, self._bitrate = on_bitrate, 0
-
     def pack(self, encoded: Any) -> tuple[list[bytes], int]:
         return encoded.payloads, encoded.timestamp
 
-    @property
-    def target_bitrate(self) -> int:
-        return self._bitrate
 
-    @target_bitrate.setter
-    def target_bitrate(self, bitrate: int) -> None:
-        self._bitrate = bitrate
-        self._on_bitrate(bitrate)
-
-
-def send_encoded(sender: Any, ask_keyframe: Callable[[], None], on_bitrate: Callable[[int], None]) -> None:
-    """Let a sender pass on encoded pictures.
-
-    Args: ask_keyframe: called when the peer asks for one.  on_bitrate: called with the peer's own estimate (REMB), b/s.
-    """
-    sender._RTCRtpSender__encoder = Passing(on_bitrate)
+def send_encoded(sender: Any, ask_keyframe: Callable[[], None]) -> None:
+    """Let a sender pass on encoded pictures.  Args: ask_keyframe: called when the peer asks for one."""
+    sender._RTCRtpSender__encoder = Passing()
     sender._send_keyframe = ask_keyframe
+
+
+def control_rate(sender: Any, control: RateControl, on_bitrate: Callable[[int], None]) -> None:
+    """Let reports of the peer steer a sender of video; what is sent again is bounded by its rate.
+
+    Args: on_bitrate: called with the rate, b/s, when it may have changed.
+    """
+    handle, again = sender._handle_rtcp_packet, sender._retransmit
+    counted = [time.monotonic(), 0]  # at the last report: when, and bytes sent
+    credit = [time.monotonic(), 0.0]  # bytes that may be sent again
+
+    async def heard(packet: Any) -> None:
+        now = time.monotonic()
+        if isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_APP:
+            with suppress(ValueError):
+                control.bound(rtp.unpack_remb_fci(packet.fci)[0])
+            return on_bitrate(control.bitrate)
+        for report in getattr(packet, "reports", ()):
+            if report.ssrc == sender._ssrc and now - counted[0] > 0.1:
+                sent = 8 * (sender._RTCRtpSender__octet_count - counted[1]) / (now - counted[0])
+                counted[:] = now, sender._RTCRtpSender__octet_count
+                control.report(now, report.fraction_lost / 256, sent, _trip_s(sender, report))
+                on_bitrate(control.bitrate)
+        await handle(packet)
+
+    async def resend(sequence_number: int) -> None:
+        now = time.monotonic()
+        share = RESENT * control.bitrate / 8
+        credit[:] = now, min(share * RESENT_BURST_S, credit[1] + share * (now - credit[0]))
+        if credit[1] > 0:
+            credit[1] -= PACKET
+            await again(sequence_number)
+
+    sender._handle_rtcp_packet, sender._retransmit = heard, resend
+
+
+def steer(sender: Any) -> None:
+    """Let a sender's own encoder follow what its link takes."""
+
+    def follow(bitrate: int) -> None:
+        if (encoder := sender._RTCRtpSender__encoder) is not None:
+            encoder.target_bitrate = bitrate
+
+    control_rate(sender, RateControl(), follow)
+
+
+def peer_host(sender: Any) -> str:
+    """The address that packets of a connected sender go to; "" before."""
+    pairs = sender.transport.transport._connection._nominated
+    return str(pairs[1].remote_candidate.host) if 1 in pairs else ""
+
+
+def _trip_s(sender: Any, report: Any) -> float | None:
+    """The round trip that a report tells, not smoothed; None if it answers no report of ours."""
+    if not report.dlsr or sender._RTCRtpSender__lsr != report.lsr:
+        return None
+    return float(time.time() - sender._RTCRtpSender__lsr_time - report.dlsr / 65536)
 
 
 def _invite_senders() -> None:

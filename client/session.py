@@ -55,7 +55,7 @@ class Session:
         self._newest = Newest()
         self._track: Output | None = None
         self._steps: dict[int, int] = {}
-        self._stepped = asyncio.Event()
+        self._stepped, self._words_late = asyncio.Event(), False
         self._events: asyncio.Queue[Event] = asyncio.Queue(256)
         self._arrivals: deque[tuple[float, float]] = deque(maxlen=100)
         self._received = self._reconnects = 0
@@ -233,13 +233,20 @@ class Session:
                 self._newest.put(Frame(video, number, captured_at, await self._step(timestamp), latency_ms))
 
     async def _step(self, timestamp: int) -> int:
-        """Word of a frame mostly comes before it: it need not be encoded."""
-        with suppress(asyncio.TimeoutError):
+        """Word of a frame mostly comes before it: it need not be encoded.
+
+        On a full link words come late; then no frame waits for them, and the last word counts.
+        """
+        try:
             async with asyncio.timeout(TOLD_S):
-                while timestamp not in self._steps:
+                while timestamp not in self._steps and not self._words_late:
                     self._stepped.clear()
                     await self._stepped.wait()
-        return self._steps.get(timestamp, 0)
+        except TimeoutError:
+            self._words_late = True
+        if timestamp in self._steps:
+            self._words_late = False
+        return self._steps.get(timestamp, next(reversed(self._steps.values()), 0))
 
     async def _end_with_source(self) -> None:
         """The source has no more frames: what is on its way still comes, then iteration ends."""

@@ -27,6 +27,12 @@ class Metrics:
         self.stalls = counter("stalls", "times the camera was shown because the model was late", ("state",))
         self.errors = counter("errors", "model steps that failed")
         self.viewers = Gauge("reverie_viewers", "who is shown a session's output now", registry=registry)
+        self.rungs = Gauge(
+            "reverie_viewers_at", "viewers by codec and quality: 0 is best, resolution falls before frame rate",
+            ("codec", "rung"), registry=registry,
+        )  # fmt: skip
+        self.bitrate = Gauge("reverie_viewer_bitrate", "b/s that the slowest viewer's link takes", registry=registry)
+        self.rung = Gauge("reverie_viewer_rung", "quality of the slowest viewer, 0 is best", registry=registry)
         self.keyframes = counter("keyframes", "keyframes encoded")
         self.encode_s = Histogram(
             "reverie_encode_seconds", "time to encode one picture for all viewers of a quality",

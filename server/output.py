@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from reverie.client.rate import START
 from reverie.server.encoders import Encoded, Encoder
 from reverie.server.mailbox import Latest
 from reverie.server.metrics import Metrics
@@ -27,8 +28,8 @@ from reverie.server.metrics import Metrics
 log = logging.getLogger(__name__)
 
 KEYFRAME_GAP_S = 0.5  # asked-for keyframes come no closer
+KEYFRAME_SHARE = 0.5  # of the bitrate that they may take: on a full link they are what is lost and asked for again
 BACKLOG = 16  # encoded pictures that a reader may leave unread: half a second
-START_BITRATE = 1_200_000  # b/s; starting higher collapses on a 1.2 Mb/s link (DESIGN.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,14 @@ class Reader(MediaStreamTrack):
         self._ready = asyncio.Event()
         self._lost = True  # until a keyframe comes
         self.codec = ""  # "VP8" or "H264", once it is agreed; nothing comes before
-        self.bitrate = START_BITRATE  # b/s that its link takes
+        self.bitrate = START  # b/s that its link takes
         self.rung = 0
 
     def allow(self, bitrate: int) -> None:
         """Tell what the link takes, in b/s; the quality follows."""
         self.bitrate = bitrate
         self._output.place(self)
+        self._output.tell()
 
     def ask_keyframe(self) -> None:
         self._output.ask_keyframe(self)
@@ -111,13 +113,14 @@ class Rendition:
         self.readers: set[Reader] = set()
         self.newest: Latest[av.VideoFrame] = Latest()
         self._encoder = Encoder(codec)
-        self._wanted, self._key_at, self._seen = True, 0.0, 0
+        self._wanted, self._seen = True, 0
+        self._key_from = 0.0  # when a keyframe may be made again
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
     def bitrate(self) -> int:
         """What all of its readers can take."""
-        slowest = min((reader.bitrate for reader in self.readers), default=START_BITRATE)
+        slowest = min((reader.bitrate for reader in self.readers), default=START)
         return max(self.rung.floor, min(self.rung.ceiling, slowest))
 
     def ask_keyframe(self) -> None:
@@ -133,17 +136,18 @@ class Rendition:
             self._seen += 1
             if self._seen % self.rung.every:
                 continue
-            key = self._wanted and time.monotonic() - self._key_at >= KEYFRAME_GAP_S
-            began = time.monotonic()
+            began, bitrate = time.monotonic(), self.bitrate
+            key = self._wanted and began >= self._key_from
             try:
-                encoded = await loop.run_in_executor(None, self._encode, frame, self.bitrate, key)
+                encoded = await loop.run_in_executor(None, self._encode, frame, bitrate, key)
             except (av.FFmpegError, ValueError):
                 log.exception("a picture of %dx%d could not be encoded", frame.width, frame.height)
                 self._encoder = Encoder(self._encoder.codec)
                 continue
             self._metrics.encode_s.observe(time.monotonic() - began)
             if encoded.keyframe:
-                self._wanted, self._key_at = False, began
+                self._wanted = False
+                self._key_from = began + max(KEYFRAME_GAP_S, 8 * len(encoded.data) / (KEYFRAME_SHARE * bitrate))
                 self._metrics.keyframes.inc()
             for reader in tuple(self.readers):
                 reader.put(encoded)
@@ -214,8 +218,14 @@ class Output:
         self._detach(reader)
         rendition = self._readers[reader] = self._renditions[key]
         rendition.readers.add(reader)
+        self.metrics.rungs.labels(reader.codec, str(reader.rung)).inc()
         rendition.ask_keyframe()
         reader.moved()
+
+    def tell(self) -> None:
+        """Figures of the slowest viewer."""
+        self.metrics.bitrate.set(min(reader.bitrate for reader in self._readers))
+        self.metrics.rung.set(max(reader.rung for reader in self._readers))
 
     def ask_keyframe(self, reader: Reader) -> None:
         if (rendition := self._readers.get(reader)) is not None:
@@ -241,6 +251,7 @@ class Output:
         if rendition is None:
             return
         rendition.readers.discard(reader)
+        self.metrics.rungs.labels(reader.codec, str(LADDER.index(rendition.rung))).dec()
         if not rendition.readers:
             rendition.stop()
             self._renditions = {key: each for key, each in self._renditions.items() if each is not rendition}

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Callable, Sequence
 
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.sdp import candidate_from_sdp
 
 from reverie.client.protocol import Candidate
-from reverie.client.rtc_tuning import hint_bitrate, send_encoded
+from reverie.client.rate import START_NEAR, RateControl
+from reverie.client.rtc_tuning import control_rate, hint_bitrate, peer_host, send_encoded
 from reverie.server.errors import BadOffer
 from reverie.server.ice import ice_servers
 from reverie.server.output import Reader
@@ -29,7 +38,29 @@ def agree(connection: RTCPeerConnection) -> None:
         track = transceiver.sender.track
         if isinstance(track, Reader) and transceiver._codecs:
             track.codec = transceiver._codecs[0].mimeType.split("/")[1].upper()
-            send_encoded(transceiver.sender, track.ask_keyframe, track.allow)
+            send_encoded(transceiver.sender, track.ask_keyframe)
+            _follow(connection, transceiver.sender, track)
+
+
+def _follow(connection: RTCPeerConnection, sender: RTCRtpSender, reader: Reader) -> None:
+    """Quality follows the link, from a quicker start where the peer is near."""
+    control = RateControl()
+
+    def begin() -> None:
+        if connection.connectionState == "connected" and near(peer_host(sender)):
+            control.begin(START_NEAR)
+            reader.allow(control.bitrate)
+
+    connection.on("connectionstatechange", begin)
+    control_rate(sender, control, reader.allow)
+
+
+def near(host: str) -> bool:
+    """Whether an address is of this machine or a private network."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
 
 
 async def add_candidate(connection: RTCPeerConnection, message: Candidate) -> None:

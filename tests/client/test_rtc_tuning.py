@@ -26,6 +26,7 @@ from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unpack_
 from OpenSSL import SSL
 
 from reverie.client import rtc_tuning
+from reverie.client.rate import RateControl
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +161,8 @@ def test_timestamps_come_as_they_were_sent_and_run_on_when_they_wrap() -> None:
 async def test_encoded_pictures_pass_through_a_sender_and_its_wishes_come_back() -> None:
     peer, asked, told = RTCPeerConnection(RTCConfiguration(iceServers=[])), [], []
     sender = peer.addTransceiver("video").sender
-    rtc_tuning.send_encoded(sender, lambda: asked.append(1), told.append)
+    rtc_tuning.send_encoded(sender, lambda: asked.append(1))
+    rtc_tuning.control_rate(sender, RateControl(), told.append)
     encoded = type("Encoded", (), {"payloads": [b"one", b"two"], "timestamp": 2**32 + 7})()
 
     class Track(MediaStreamTrack):

@@ -62,6 +62,7 @@ async def test_codecs_and_rungs_are_encoded_apart(output: Output) -> None:
 
 async def test_who_joins_later_begins_with_a_keyframe(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEYFRAME_GAP_S", 0.0)
+    monkeypatch.setattr(module, "KEYFRAME_SHARE", 1e9)
     first = output.reader("VP8")
     await play(output, [first], range(3))
     second = output.reader("VP8")

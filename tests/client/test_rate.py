@@ -1,0 +1,89 @@
+"""Rate control on a modelled link: a queue of bounded length in front of a wire of a given rate."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reverie.client.rate import CEILING, FLOOR, START, START_NEAR, RateControl
+
+QUEUE_S = 0.4  # that a full queue of the link takes to empty
+
+
+def play(control: RateControl, capacity: float, seconds: int, at: float = 0.0) -> list[float]:
+    """The rates of a modelled visit with one report a second."""
+    rates, queue = [], 0.0  # bits
+    for second in range(seconds):
+        sent = float(control.bitrate)
+        queue += sent - capacity
+        lost = max(0.0, queue - QUEUE_S * capacity)
+        queue = min(max(0.0, queue), QUEUE_S * capacity)
+        control.report(at + second, lost / sent, sent, 0.02 + queue / capacity)
+        rates.append(control.bitrate)
+    return rates
+
+
+@pytest.mark.parametrize("start", [START, START_NEAR])
+@pytest.mark.parametrize("capacity", [300_000, 600_000, 1_200_000, 3_000_000])
+def test_the_rate_comes_below_what_a_link_takes_within_five_reports_and_stays_near_it(
+    start: int, capacity: int
+) -> None:
+    rates = play(RateControl(start), capacity, 60)
+    assert min(rates[4:9]) < 1.05 * capacity
+    settled = rates[20:]
+    assert 0.5 * capacity < sum(settled) / len(settled) < 1.05 * capacity
+
+
+def test_a_good_link_is_used_to_the_ceiling_soon() -> None:
+    assert play(RateControl(), 50e6, 10)[-1] == CEILING
+
+
+def test_a_link_that_recovers_is_used_again() -> None:
+    control = RateControl()
+    play(control, 400_000, 10)
+    assert control.bitrate < 450_000
+    assert play(control, 50e6, 25, at=10)[-1] > 1_200_000
+
+
+def test_little_loss_and_jitter_change_nothing() -> None:
+    control = RateControl()
+    for second in range(20):
+        control.report(second, 0.03, control.bitrate, 0.02 + 0.01 * (second % 3))
+    assert control.bitrate == CEILING
+
+
+def test_the_receivers_estimate_is_an_upper_bound() -> None:
+    control = RateControl()
+    control.bound(700_000)
+    assert control.bitrate == 700_000
+    control.bound(10_000_000)
+    assert control.bitrate == START
+
+
+def test_what_was_not_sent_is_no_sign_of_room() -> None:
+    control = RateControl()
+    for second in range(20):
+        control.report(second, 0.0, 100_000, 0.02)
+    assert control.bitrate == START
+
+
+def test_a_start_counts_only_before_the_first_report() -> None:
+    control = RateControl()
+    control.begin(START_NEAR)
+    assert control.bitrate == START_NEAR
+    control.report(0, 0.0, START_NEAR, 0.02)
+    control.begin(100_000)
+    assert control.bitrate == START_NEAR
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1e8), st.none() | st.floats(0, 10)), max_size=50),
+    st.integers(0, 10**9),
+)
+def test_whatever_is_reported_the_rate_stays_in_bounds(
+    reports: list[tuple[float, float, float | None]], remb: int
+) -> None:
+    control = RateControl()
+    control.bound(remb)
+    for now, (loss, sent, trip_s) in enumerate(reports):
+        control.report(now, loss, sent, trip_s)
+        assert FLOOR <= control.bitrate <= CEILING

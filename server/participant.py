@@ -191,7 +191,8 @@ class Participant:
             sends = each._offerDirection in ("recvonly", "sendrecv")  # as we would answer
             codec = self.room.codec if each.sender.track is not None else next(wanted, "") if sends else ""
             if codec:
-                each._codecs = prefer(each._codecs, codec)
+                # preferred as well: aiortc may begin to send between a later offer and its answer, in that order
+                each._codecs = each._preferred_codecs = prefer(each._codecs, codec)
 
     async def _offer(self) -> None:
         peer = self._subscriber

@@ -14,14 +14,14 @@ from reverie.models.picture import PREFIX, Picture, Pictures, named
 from reverie.models.stream import Frames
 
 TINTS = {"red": (1.0, 0.2, 0.2), "green": (0.2, 1.0, 0.2), "blue": (0.2, 0.2, 1.0)}
-SLOW_S, STALL_S = 0.1, 1.5
+SLOW_S, CRAWL_S, STALL_S = 0.1, 0.3, 1.5
 
 
 class ToyModel:
     """Inverts pictures.
 
-    Words in the prompt: `red`, `green`, `blue` tint; `slow` takes 0.1 s a frame; `stall` stops for 1.5 s on every 20th
-    frame; `crash` fails on the 10th.  A reference picture tints in its mean colour.
+    Words in the prompt: `red`, `green`, `blue` tint; `slow` takes 0.1 s a frame, `crawl` 0.3 s; `stall` stops for 1.5 s
+    on every 20th frame; `crash` fails on the 10th.  A reference picture tints in its mean colour.
     """
 
     name = "toy"
@@ -84,7 +84,8 @@ class ToyStream:
         self._frame += 1
         if "crash" in words and self._frame == 10:
             raise RuntimeError("the toy was asked to crash")
-        time.sleep(SLOW_S if "slow" in words else STALL_S if "stall" in words and self._frame % 20 == 0 else 0)
+        stalls = "stall" in words and self._frame % 20 == 0
+        time.sleep(SLOW_S if "slow" in words else CRAWL_S if "crawl" in words else STALL_S if stalls else 0)
         if not words:
             return frame.copy()
         tint = sum((weight * self._model.tint(prompt) for prompt, weight in parts), np.zeros(3, np.float32))

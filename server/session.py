@@ -33,12 +33,11 @@ from reverie.server.engine import Engine, Feed, Look
 from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.metrics import Metrics
 from reverie.server.output import Output
+from reverie.server.pace import Pace
 from reverie.server.sound import Sound
 from reverie.server.timing import Lag, SourceClock
 
 log = logging.getLogger(__name__)
-
-STALL_S = 0.2  # without a styled frame for so long, the camera is shown (within 250 ms, at 20 fps or more)
 
 
 class Session:
@@ -76,6 +75,7 @@ class Session:
         self._feed: Feed | None = None
         self._styled = 0  # frames shown
         self._styled_at = 0.0
+        self._pace = Pace()
         self._asked_at = 0.0
         self._shown_pts: int | None = None
         self._told: Status | None = None
@@ -174,6 +174,7 @@ class Session:
             return
         if not self._look.styled:
             self._asked_at = time.monotonic()  # coming from passthrough, the model has its time to begin
+            self._pace.begin()
         self._look = look
         self._crashed = ""
         if look.styled and self._feed is None:
@@ -234,7 +235,7 @@ class Session:
         if styling:
             assert self._feed is not None
             self._engine.put(self._feed, frame)
-        if not styling or time.monotonic() - max(self._styled_at, self._asked_at) > STALL_S:
+        if not styling or time.monotonic() - max(self._styled_at, self._asked_at) > self._pace.limit_s:
             shown = self._show(frame, 0)
             if shown and self.counts_camera:
                 self._begin()
@@ -243,7 +244,8 @@ class Session:
     def _on_styled(self, frame: av.VideoFrame, step: int) -> None:
         if self._closed or not self._look.styled:
             return  # hung up, or the look was taken off, while this frame was made
-        if self._lag_s(frame) < STALL_S:  # else the camera goes on: this frame is too old to be shown
+        self._pace.made(time.monotonic())
+        if self._lag_s(frame) < self._pace.limit_s:  # else the camera goes on: this frame is too old to be shown
             self._styled_at = time.monotonic()
         shown = self._show(frame, step)
         self._styled += shown
@@ -290,13 +292,18 @@ class Session:
 
     def _note(self) -> None:
         """Tell the client when what is shown changes, and why."""
-        late = time.monotonic() - max(self._styled_at, self._asked_at) > STALL_S
+        late = time.monotonic() - max(self._styled_at, self._asked_at) > self._pace.limit_s
         if self._crashed:
             state, reason = "crashed", self._crashed
         elif not self._look.styled:
             state, reason = "passthrough", "no look is set"
         elif late:
-            state, reason = "stalled", f"the model made no frame for {STALL_S * 1000:.0f} ms; the camera is shown"
+            if self._told is not None and self._told.state == "stalled":
+                return  # said already, with the limit of then
+            state, reason = (
+                "stalled",
+                f"the model made no frame for {self._pace.limit_s * 1000:.0f} ms; the camera is shown",
+            )
         else:
             state, reason = "styled", self._look.name
         if Status(state, reason) != self._told:

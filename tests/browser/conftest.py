@@ -36,15 +36,12 @@ else:
 
     @pytest.fixture(scope="session")
     def nano() -> Iterator[Node]:
-        from reverie.kernels.machine import paths
         from reverie.models import registry
 
         try:
             registry.load("nano")
         except (FileNotFoundError, ImportError) as missing:
             pytest.skip(f"nano cannot be loaded: {missing}")
-        if not set(paths()) & {"amx", "avx512vnni", "avxvnni", "i8mm"}:
-            pytest.skip(f"{paths()[0]}: nano beside a browser is too slow on two cores, the camera is shown instead")
         with serve("nano") as node:
             yield node
 

@@ -79,6 +79,16 @@ async def test_a_slow_model_drops_frames_and_adds_no_delay(server: Any, call: An
     assert server.metrics()['dropped_total{where="model"}'] - before.get('dropped_total{where="model"}', 0) > 20
 
 
+async def test_a_model_that_is_slow_all_the_time_is_seen_all_the_same(server: Any, call: Any) -> None:
+    async with call("crawl invert") as client:
+        await client.sees(INVERTED)
+        await asyncio.sleep(2)  # the first frames tell its pace
+        stalls, count = server.metrics().get('stalls_total{state="stalled"}', 0), len(client.seen)
+        await asyncio.sleep(3)
+        assert 6 <= len(client.seen) - count <= 12  # 0.3 s a frame, and no camera between
+        assert server.metrics().get('stalls_total{state="stalled"}', 0) == stalls
+
+
 async def test_a_stalled_model_shows_the_camera_at_once_and_says_so(server: Any, call: Any) -> None:
     async with call("stall invert") as client:
         await client.sees(INVERTED)

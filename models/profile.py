@@ -12,7 +12,7 @@ from reverie.kernels.program import Program
 from reverie.models import nano_kernel
 from reverie.models.llm_kernel import DECODE
 
-WARM, PEAK_STEPS, PEAK_RUNS = 3, 300_000, 5
+WARM, PEAK_STEPS, PEAK_RUNS = 3, 4_000_000, 5
 
 
 def profile(

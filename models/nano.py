@@ -12,19 +12,21 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from reverie.models import picture, weights
-from reverie.models.blend import Blend, blend, styled
+from reverie.models import nearest, picture, weights
+from reverie.models.blend import Blend, blend
 from reverie.models.config import NANO
 from reverie.models.layers import KV
 from reverie.models.llm import LLM
 from reverie.models.llm import load as load_llm
 from reverie.models.memory import Ring
+from reverie.models.nearest import Landing
 from reverie.models.network import Network, Style, channels_last
 from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_states
@@ -43,13 +45,14 @@ def load(llm: str | None = None, steps: int = 1, path: Path | None = None) -> Na
     Raises: ValueError if steps are out of range; FileNotFoundError if weights are missing.
     """
     network = Network(NANO)
-    network.load_state_dict(weights.load(path or weights.SHIPPED))
+    path = path or weights.SHIPPED
+    network.load_state_dict(weights.load(path))
     language = load_llm(llm)
     if language.shape.width != NANO.llm_width:
         raise ValueError(
             f"nano reads an LLM of width {NANO.llm_width} (SmolLM2-135M); {llm} has {language.shape.width}"
         )
-    return Nano(network.eval().requires_grad_(False), language, steps, fast_dtype())
+    return Nano(network.eval().requires_grad_(False), language, steps, fast_dtype(), nearest.beside(path))
 
 
 def fast_dtype() -> torch.dtype:
@@ -64,14 +67,16 @@ class Nano:
 
     name = "nano"
 
-    def __init__(self, network: Network, language: LLM, steps: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, network: Network, language: LLM, steps: int, dtype: torch.dtype, landing: Landing | None = None
+    ) -> None:
         if not 1 <= steps <= 4:
             raise ValueError(f"steps must be 1 to 4, got {steps}")
         self.steps = steps
         self.dtype = dtype
         self.network = network  # float32: makes styles
         self.frames = channels_last(copy.deepcopy(network).to(dtype))  # makes frames
-        self._llm = language
+        self._llm, self._landing = language, landing
         self.pictures = Pictures((NANO.style_tokens, NANO.cond))
         self._tokens: OrderedDict[str, Tensor] = OrderedDict()
         self._lock = threading.Lock()
@@ -100,7 +105,8 @@ class Nano:
             return torch.from_numpy(self.pictures[key])[None]
         with self._lock:
             if key not in self._tokens:
-                states = prompt_states(self._llm, key, self.network.config.llm_layers)[None]
+                said = self._landing.words(key) if self._landing else key
+                states = prompt_states(self._llm, said, self.network.config.llm_layers)[None]
                 mask = torch.ones(states.shape[:2], dtype=torch.bool)
                 self._tokens[key] = self.network.connector(states, mask)
                 if len(self._tokens) > PROMPTS_KEPT:
@@ -108,12 +114,20 @@ class Nano:
             self._tokens.move_to_end(key)
             return self._tokens[key]
 
+    def landed(self, prompt: str) -> NDArray[np.float32] | None:
+        """Style tokens (S, cond) to wear for a prompt; None where it asks for nothing."""
+        tokens = self.tokens(prompt)[0].numpy()
+        if self._landing is None or prompt.startswith(PREFIX):
+            return tokens
+        return self._landing(tokens, normal(prompt), len(self._llm.tokenize(" " + normal(prompt))))
+
     @torch.inference_mode()
     def style(self, look: Blend) -> tuple[Style, ...]:
-        """One style per denoising step, in the frames' dtype."""
-        tokens = self.tokens(look[0][0])
-        if len(look) > 1:
-            mixed = torch.stack([weight * self.tokens(prompt) for prompt, weight in look]).sum(0)
+        """One style per denoising step, in the frames' dtype, of a look whose prompts all ask for something."""
+        each = [torch.from_numpy(tokens)[None] for prompt, _ in look if (tokens := self.landed(prompt)) is not None]
+        tokens = each[0]
+        if len(each) > 1:
+            mixed = torch.stack([weight * tokens for tokens, (_, weight) in zip(each, look, strict=True)]).sum(0)
             tokens = F.rms_norm(mixed, (mixed.shape[-1],))
         times = torch.tensor([1 - i / self.steps for i in range(self.steps)])
         styles = (self.network.style(tokens, t[None]) for t in times)
@@ -142,7 +156,7 @@ class NanoStream:
     def wear(self, look: Blend) -> None:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
-        prompts, share = styled(look)
+        prompts, share = nearest.asked(look, self._model.landed)
         self._styles = self._model.style(prompts) if prompts else ()
         self._look, self._share = look, share
 

@@ -17,13 +17,14 @@ from safetensors.numpy import save as save_arrays
 from reverie.kernels.machine import Instance, Loaded, memory
 from reverie.kernels.program import join
 from reverie.kernels.validate import validate
-from reverie.models import checkpoint, picture, weights
-from reverie.models.blend import Blend, blend, styled
+from reverie.models import checkpoint, nearest, picture, weights
+from reverie.models.blend import Blend, blend
 from reverie.models.changes import Changes
 from reverie.models.config import NANO
 from reverie.models.device import Device
 from reverie.models.llm_kernel import KernelLLM
 from reverie.models.lowering import MEMORY, Lowering, kv_bytes
+from reverie.models.nearest import Landing
 from reverie.models.parts import NOISE, Parts
 from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_tokens
@@ -54,7 +55,7 @@ def load(
         raise ValueError(
             f"nano reads an LLM of width {NANO.llm_width} (SmolLM2-135M); {llm} has {language.shape.width}"
         )
-    return Nano(Parts(NANO, checkpoint.floats(path), ranges), language, device, skip)
+    return Nano(Parts(NANO, checkpoint.floats(path), ranges), language, device, skip, nearest.beside(path))
 
 
 class Nano:
@@ -62,8 +63,10 @@ class Nano:
 
     name = "nano"
 
-    def __init__(self, parts: Parts, language: KernelLLM, device: Device, skip: float) -> None:
-        self.parts, self.device, self.skip, self._llm = parts, device, skip, language
+    def __init__(
+        self, parts: Parts, language: KernelLLM, device: Device, skip: float, landing: Landing | None = None
+    ) -> None:
+        self.parts, self.device, self.skip, self._llm, self._landing = parts, device, skip, language, landing
         self.pictures = Pictures((NANO.style_tokens, NANO.cond))
         self._tokens: OrderedDict[str, F32] = OrderedDict()
         self._programs: OrderedDict[tuple[int, int], tuple[Loaded, Bytes]] = OrderedDict()
@@ -92,17 +95,25 @@ class Nano:
             return self.pictures[key]
         with self._lock:
             if key not in self._tokens:
-                states = self._llm.states(prompt_tokens(self._llm.tokenize, prompt))
+                said = self._landing.words(key) if self._landing else key
+                states = self._llm.states(prompt_tokens(self._llm.tokenize, said))
                 self._tokens[key] = style_tokens(self.parts, states)
                 if len(self._tokens) > PROMPTS_KEPT:
                     self._tokens.popitem(last=False)
             self._tokens.move_to_end(key)
             return self._tokens[key]
 
+    def landed(self, prompt: str) -> F32 | None:
+        """Style tokens to wear for a prompt; None where it asks for nothing."""
+        tokens = self.tokens(prompt)
+        if self._landing is None or prompt.startswith(PREFIX):
+            return tokens
+        return self._landing(tokens, normal(prompt), len(self._llm.tokenize(" " + normal(prompt))))
+
     def style(self, look: Blend) -> Bytes:
-        """The style slot of a look, about 1 ms when its prompts are known."""
-        prompts, shares = zip(*look, strict=True)
-        return style(self.parts, blended([self.tokens(prompt) for prompt in prompts], shares))
+        """The style slot of a look whose prompts all ask for something, about 1 ms when they are known."""
+        tokens = [self.landed(prompt) for prompt, _ in look]
+        return style(self.parts, blended([each for each in tokens if each is not None], [share for _, share in look]))
 
     def instance(self, height: int, width: int) -> Instance:
         """Memory for one stream of frames of a size."""
@@ -146,7 +157,7 @@ class NanoStream:
     def wear(self, look: Blend) -> None:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
-        prompts, share = styled(look)
+        prompts, share = nearest.asked(look, self._model.landed)
         self._style = self._model.style(prompts) if prompts else None
         self._look, self._share = look, share
         self._changes = None  # nothing of what is held has this look

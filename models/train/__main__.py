@@ -35,6 +35,7 @@ def _arguments() -> argparse.ArgumentParser:
         ("fit", fit, "train; goes on from its checkpoint"),
         ("evaluate", evaluate, "figures on held-out clips, and a contact sheet"),
         ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
+        ("looks", write_looks, "where the looks of the shipped weights lie, for prompts to land on"),
         ("picture", picture, "fit the encoder of reference pictures to the shipped weights; figures on held-out clips"),
         ("gallery", gallery, "paint the README's picture and the page's thumbnails with the shipped weights"),
     ):
@@ -170,6 +171,15 @@ def export(args: argparse.Namespace) -> None:
 
     looks = json.loads((args.cache / "data" / "index.json").read_text())["looks"]
     print(json.dumps(write(args.cache / f"{args.name}.pt", looks)))
+
+
+def write_looks(args: argparse.Namespace) -> None:
+    from reverie.models import nano_kernel, weights
+    from reverie.models.train import pictures
+
+    to = weights.SHIPPED.with_suffix(".looks.safetensors")
+    pictures.middles(nano_kernel.load()).save(to)
+    print(to)
 
 
 def picture(args: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from reverie.models import weights
 from reverie.models.nano_kernel import Nano
+from reverie.models.nearest import Landing
 from reverie.models.picture import SHIPPED, Encoder, features
 from reverie.models.quantise import F32
 from reverie.models.style import blended
@@ -46,6 +47,12 @@ def heard(model: Nano, looks: Sequence[str]) -> F32:
         tokens = [model.tokens(phrase) for phrase in split(look, Wish())[0][:NAMES_HEARD]]
         each.append(blended(tokens, [1 / len(tokens)] * len(tokens)))
     return np.stack(each)
+
+
+def middles(model: Nano) -> Landing:
+    """Where the looks of the shipped weights lie, the unchanged picture too."""
+    looks = weights.describe()["looks"].split(",")
+    return Landing(dict(zip(looks, heard(model, looks), strict=True)))
 
 
 def painted(batches: Batches, looks: Sequence[str], tokens: F32, most: int) -> Pairs:

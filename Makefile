@@ -20,7 +20,7 @@ serve: $(VENV)/.serve $(SHARE)/.selfie
 	$(BIN)/reverie serve
 
 test: $(VENV)/.dev $(SHARE)/.selfie
-	$(BIN)/python -m pytest -rsfE
+	$(BIN)/python -m pytest -rsfER --durations=25
 
 dev: $(VENV)/.dev $(SHARE)/.selfie
 

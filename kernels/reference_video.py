@@ -107,7 +107,7 @@ def attention(t: Attention, find: Find) -> None:
         for ref, count in (
             (t.sink, t.tokens), (t.old, t.tokens), (t.recent, t.tokens), (t.now, t.tokens), (t.style, t.style_tokens)
         ):  # fmt: skip
-            k, v = _keys(find(ref, np.uint8, t.heads, -(-count // BLOCK), BLOCK_BYTES)[h])
+            k, v = keys_values(find(ref, np.uint8, t.heads, -(-count // BLOCK), BLOCK_BYTES)[h])
             s = (q[:, h].astype(np.int64) - 128) @ k.T
             s[:, count:] = -(1 << 30)
             scores.append(s)
@@ -123,7 +123,7 @@ def attention(t: Attention, find: Find) -> None:
         y[:, h] = to_bytes(sums * scale[:, None] + F(128))
 
 
-def _keys(blocks: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def keys_values(blocks: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Keys and values (S, K) of packed blocks (n, BLOCK_BYTES)."""
     size, n = BLOCK * HEAD, len(blocks)
     part = lambda first: np.ascontiguousarray(blocks[:, first : first + size]).view(np.int8).astype(np.int64)

@@ -10,7 +10,7 @@ from test_reference import CASES
 
 from reverie.kernels import reference
 from reverie.kernels.reference_lanes import unpacked
-from reverie.kernels.reference_video import _keys
+from reverie.kernels.reference_video import keys_values
 from reverie.kernels.tasks import BLOCK, BLOCK_BYTES, HEAD, Activation, Attention, Conv, Heads, Modulate, Picture, Ref
 from reverie.kernels.tasks import Unshuffle as UnshuffleTask
 
@@ -103,7 +103,7 @@ def test_heads_are_normed_turned_and_packed() -> None:
     nearly(ran.raw(t.q, "byte", t.tokens, t.heads, HEAD), (turned(qkv[:, 0], rope) * 127 / 8).clamp(-127, 127) + 128)
     blocks = ran.raw(t.kv, "byte", t.heads, 2, BLOCK_BYTES)
     for h in range(t.heads):
-        k, v = _keys(blocks[h])
+        k, v = keys_values(blocks[h])
         exact = (turned(qkv[:, 1], rope)[:, h] * 127 / 8).clamp(-127, 127)
         assert np.abs(k[: t.tokens] - exact.numpy()).max() <= 0.51
         np.testing.assert_array_equal(v[: t.tokens], qkv[:, 2, h].numpy())
@@ -122,7 +122,7 @@ def test_attention_is_a_softmax_over_all_frames_and_the_style(name: str) -> None
         keys, values = [], []
         for ref, count, old in ((t.sink, t.tokens, 1), (t.old, t.tokens, 1), (t.recent, t.tokens, 1),
                                 (t.now, t.tokens, 0), (t.style, t.style_tokens, 0)):  # fmt: skip
-            k, v = _keys(ran.raw(ref, "byte", t.heads, -(-count // BLOCK), BLOCK_BYTES)[h])
+            k, v = keys_values(ran.raw(ref, "byte", t.heads, -(-count // BLOCK), BLOCK_BYTES)[h])
             keys.append(torch.from_numpy(k[:count] * step) + old * past[h])
             values.append(torch.from_numpy(v[:count]).double())
         weights = torch.softmax(q[:, h] @ torch.cat(keys).T / 8, -1)

@@ -33,7 +33,8 @@ def nc_matmul(
     factor = machine().constants["tensor.fp32_factor"] if wide[0] else 1
     _multiply("nc_matmul", dst, [stationary, moving], n, factor, k * free(stationary) * n)
     if machine().computing:
-        _gather(dst, flat(stationary).T @ flat(moving), accumulate)
+        with np.errstate(all="ignore"):
+            _gather(dst, flat(stationary).T @ flat(moving), accumulate)
 
 
 def nc_matmul_mx(

@@ -1,0 +1,183 @@
+"""The LLM's part of a kernel: one decoded token, its weights streamed from HBM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.kernels.neuron import layout
+from reverie.kernels.neuron.emit import BYTES_PER_NS, END, LANGUAGE_AT, Plan, named, operators
+from reverie.kernels.neuron.layout import Bytes, chunk
+from reverie.kernels.program import Program
+from reverie.kernels.reference_lanes import unpacked
+from reverie.kernels.tasks import HEAD, Embed, Norm, Pick, Project, Recollect, Ref, Task
+
+STREAM, STREAMS = 8192, 3  # bytes a partition of one transfer of weights, and how many are under way
+WORK = 3072  # bytes of temporaries
+F = np.float32
+
+
+class Language:
+    """Emits the calls of one epoch of `decode`."""
+
+    def __init__(self, program: Program, model: int, get: Bytes) -> None:
+        self.program, self.model, self.get = program, model, get
+        self.plan = Plan(program.models[model])
+        self.names: dict[Ref, tuple[str, int]] = {}  # vectors on chip: variable and partitions
+        self.weights: list[NDArray[Any]] = []
+        self.vectors: list[NDArray[np.float32]] = []
+        self.column = self.width = self.slot = self.caches = 0
+        self.work = LANGUAGE_AT + STREAM * STREAMS
+        self.hidden, self.small = self.work + WORK, self.work + WORK + 2048
+        self.at = self.small
+
+    def build(self) -> Plan:
+        ops = list(operators(self.program, self.model))
+        self.tasks = [tasks[0] for _, tasks in ops]
+        self.plan.inputs |= {"token": None, "position": None, "fixed": layout.fixed()}
+        for number, (op, tasks) in enumerate(ops):
+            getattr(self, type(tasks[0]).__name__.lower())(op, tasks, number)
+        whole = max(w.shape[1] for w in self.weights)
+        self.plan.inputs["llm_weights"] = np.concatenate(self.weights, 1) if whole else np.zeros((128, 0))
+        self.plan.inputs["llm_vectors"] = np.concatenate(self.vectors, 1)
+        return self.plan
+
+    # bookkeeping
+
+    def place(self, size: int) -> int:
+        """Bytes for a small vector; two layers' worth are kept before they are written over."""
+        size = -(-size // 64) * 64
+        if self.at + size > END:
+            self.at = self.small
+        self.at += size
+        return self.at - size
+
+    def tile(self, op: str, what: str, rows: int, columns: int, kind: str = "float32", more: str = "") -> str:
+        name = f"w_{named(op)}_{what}"
+        size = columns * (4 if kind == "float32" else 2) * (2 if more else 1)
+        self.plan.call(
+            op, f"{name} = nl.ndarray(({rows}, {columns}{more}), nl.{kind}, buffer=nl.sbuf, "
+            f'name="{name}", address=(0, {self.place(size)}))',
+        )  # fmt: skip
+        return name
+
+    def fetch(self, op: str, what: str, array: NDArray[np.float32], rows: int) -> str:
+        name, width = f"w_{named(op)}_{what}", array.shape[1]
+        self.vectors.append(array)
+        text = f"{name} = v.load(llm_vectors, {rows}, {self.width}, {width}, nl.float32, {self.place(4 * width)})"
+        self.plan.call(op, text, 10)
+        self.width += width
+        return name
+
+    def partitions(self, ref: Ref, width: int, number: int) -> int:
+        """How a vector lies for who reads it next: by heads for attention, in the largest chunks else."""
+        for task in self.tasks[number + 1 :]:
+            if isinstance(task, Recollect) and task.qkv == ref:
+                return HEAD
+            if isinstance(task, Project) and task.x == ref:
+                return chunk(width // 2 if task.gated else width)
+        return chunk(width)
+
+    # operators
+
+    def embed(self, op: str, tasks: Sequence[Task], number: int) -> None:
+        task = tasks[0]
+        assert isinstance(task, Embed)
+        rows = chunk(task.width)
+        table = unpacked(self.get(task.weight, np.int8, task.vocabulary * task.width), task.vocabulary)
+        self.plan.inputs["llm_table"] = table.astype(layout.BF16)
+        self.plan.inputs["llm_steps"] = self.get(task.scale, F, task.vocabulary).reshape(-1, 1)
+        x = self.tile(op, "x", rows, task.width // rows)
+        self.plan.call(op, f"w.embed(llm_table, llm_steps, token, {x}, {task.width}, {self.work})", 2000)
+        self.names[task.y] = x, rows
+
+    def project(self, op: str, tasks: Sequence[Task], number: int) -> None:
+        task = tasks[0]
+        assert isinstance(task, Project)
+        if task.count != 1 or task.norm == Norm.LAYER:
+            raise ValueError(f"{op}: only decoding is emitted, one position and RMS norms")
+        x, rows = self.names[task.x]
+        width = task.width // rows
+        if task.norm == Norm.RMS:
+            gain = self.fetch(op, "gain", layout.tall(self.get(task.gain, F, task.width), rows), rows)
+            y = self.tile(op, "normed", rows, width)
+            self.plan.call(op, f"w.normed({x}, {y}, {gain}, ones, epsilon, {self.work})", 1000)
+            x = y
+        if task.gated:
+            y = self.tile(op, "gated", rows, width)
+            self.plan.call(op, f"w.gated({x}, {y})", 300)
+            x = y
+        halves = self.tile(op, "halves", rows, width, "bfloat16", ", 2")
+        self.plan.call(op, f"w.split({x}, {halves}, {self.work})", 300)
+        self.multiply(op, task, halves, rows, number)
+
+    def multiply(self, op: str, task: Project, x: str, rows: int, number: int) -> None:
+        """The streaming part: a few tiles of outs a transfer."""
+        columns = self.partitions(task.y, task.outs, number)
+        count, block = task.outs // columns, task.width // rows * columns
+        whole = unpacked(self.get(task.weight, np.int8, task.outs * task.width), task.outs)
+        self.weights.append(layout.matrix(whole, rows, columns))
+        scale = self.fetch(op, "scale", layout.tall(self.get(task.scale, F, task.outs), columns), columns)
+        y = self.tile(op, "y", columns, count)
+        residual = self.names[task.residual][0] if task.residual.buffer >= 0 else "None"
+        each = max(1, STREAM // (2 * block))
+        for tile in range(0, count, each):
+            tiles = min(each, count - tile)
+            self.plan.call(
+                op, f"w.project({x}, llm_weights, {self.column}, {y}, {scale}, {residual}, {tile}, {tiles}, "
+                f"{LANGUAGE_AT + STREAM * (self.slot % STREAMS)}, {self.work + 256 * (self.slot % 4)}, {self.slot})",
+                2 * rows * tiles * block / BYTES_PER_NS,
+            )  # fmt: skip
+            self.slot += 1
+        self.column += count * block
+        self.names[task.y] = y, columns
+
+    def recollect(self, op: str, tasks: Sequence[Task], number: int) -> None:
+        task = tasks[0]
+        assert isinstance(task, Recollect)
+        qkv, _ = self.names[task.qkv]
+        if "llm_cosine" not in self.plan.inputs:
+            table = self.get(task.rope, F, task.context * HEAD).reshape(task.context, 2, HEAD // 2)
+            self.plan.inputs["llm_cosine"], self.plan.inputs["llm_sine"] = layout.rope(table)
+            self.plan.inputs["llm_keys"] = self.plan.inputs["llm_values"] = None
+            self.plan.call(op, "here = nisa.register_alloc(0)")
+            self.plan.call(op, "nisa.register_load(here, position)")
+            each = task.heads // task.groups
+            self.plan.call(
+                op, f"hidden = nl.ndarray(({each}, {task.context}), nl.float32, buffer=nl.sbuf, "
+                f'name="hidden", address=(0, {self.hidden}))',
+            )  # fmt: skip
+            self.plan.call(op, f"w.hide(hidden, position, {each}, {task.context}, {self.work})", 500)
+        both = task.heads + task.groups
+        turned = self.tile(op, "turned", HEAD, both)
+        seen = self.tile(op, "seen", HEAD, task.heads)
+        self.plan.call(
+            op, f"w.turn({qkv}, {turned}, llm_cosine, llm_sine, here, swap, {both}, {task.context}, {self.work})", 2000
+        )
+        each = task.heads // task.groups
+        for g in range(task.groups):
+            buffer = LANGUAGE_AT + STREAM * (self.slot % STREAMS)
+            self.slot += 1
+            q, k = f"{turned}[:, {g * each}:{(g + 1) * each}]", f"{turned}[:, {task.heads + g}:{task.heads + g + 1}]"
+            v = f"{qkv}[:, {both + g}:{both + g + 1}]"
+            self.plan.call(
+                op, f"w.recollect({q}, {k}, {v}, llm_keys[{self.caches}], llm_values[{self.caches}], "
+                f"{seen}[:, {g * each}:{(g + 1) * each}], hidden, here, {each}, {task.context}, {self.work}, {buffer})",
+                4000,
+            )  # fmt: skip
+            self.caches += 1
+        self.names[task.y] = seen, HEAD
+
+    def pick(self, op: str, tasks: Sequence[Task], number: int) -> None:
+        task = tasks[0]
+        assert isinstance(task, Pick)
+        logits, rows = self.names[task.logits]
+        if task.vocabulary < 8 * rows:
+            raise ValueError(f"{op}: at least {8 * rows} tokens are searched, got {task.vocabulary}")
+        self.plan.call(op, 'next_token = nl.ndarray((1, 1), nl.int32, buffer=nl.shared_hbm, name="next_token")')
+        self.plan.call(op, 'next_position = nl.ndarray((1, 1), nl.int32, buffer=nl.shared_hbm, name="next_position")')
+        self.plan.call(op, f"w.pick({logits}, next_token, position, next_position, {self.work})", 3000)
+        self.plan.outputs += ["next_token", "next_position"]

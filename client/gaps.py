@@ -18,6 +18,7 @@ from aiortc.utils import uint16_add, uint16_gt
 PATIENCE_S = 0.25
 SMEAR_S = 1.0
 ASK_S = 0.4  # between two requests for a keyframe
+BACKLOG = 15  # frames that wait for the decoder; then it goes on with a keyframe
 MAX_RELEASED = 64  # frames that one packet may set free
 
 
@@ -102,8 +103,10 @@ def _removing(original: Any) -> Any:
 def _handling(original: Any) -> Any:
     async def handle(self: Any, packet: Any, arrival_time_ms: int) -> None:
         """All frames that a packet sets free are decoded, not only one; what was given up is not asked for again."""
-        await original(self, packet, arrival_time_ms=arrival_time_ms)
         buffer = self._RTCRtpReceiver__jitter_buffer
+        if self._RTCRtpReceiver__decoder_queue.qsize() > BACKLOG and buffer.lost_since is None:
+            buffer.lost_since = time.monotonic()
+        await original(self, packet, arrival_time_ms=arrival_time_ms)
         if self.track is None or self.track.kind != "video" or buffer._origin is None:
             return
         codecs = self._RTCRtpReceiver__codecs

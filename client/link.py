@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
-from reverie.client import rtc_tuning
+from reverie.client import rtc_tuning, sending
 from reverie.client.errors import BadRequest, ConnectionLost, MediaFailed, ReverieError, error_from
 from reverie.client.protocol import (
     Answer,
@@ -127,7 +127,7 @@ async def link(
     for track in sources:
         sender = peer.addTrack(track)
         if track.kind == "video":
-            rtc_tuning.steer(sender)
+            sending.steer(sender)
     peer.on("track", on_track)
 
     def changed() -> None:

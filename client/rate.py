@@ -15,6 +15,9 @@ MEMORY_S = 20.0  # in which the minimum is looked for
 GROWTH_NEW, GROWTH = 1.25, 1.08  # a second, before and after the first trouble
 GROWTH_KNOWN = 1.4  # while it is far below what is known to arrive
 CALM_S = 1.0  # after trouble, before the rate grows again
+SILENCE_S, SILENCE_FLOOR = 2.0, 300_000  # reports come every 0.5 to 1.5 s; some receivers never send one
+BURST_S = 0.5  # of its rate that a sender may be ahead
+SLACK = 1.25  # over the rate; without it libvpx gives each of the fewer pictures more, and they stay few
 
 
 class RateControl:
@@ -25,6 +28,7 @@ class RateControl:
         self._trips: deque[tuple[float, float]] = deque()
         self._at: float | None = None
         self._calm_from = 0.0
+        self._heard: float | None = None
         self._growth, self._known = GROWTH_NEW, 0.0  # b/s that arrived when the link was full
 
     @property
@@ -51,7 +55,7 @@ class RateControl:
             trip_s: the round trip, if it is known.
         """
         elapsed = min(2.0, now - self._at) if self._at is not None else 0.0
-        self._at = now
+        self._at = self._heard = now
         if loss > LOSS:
             used = sent > 0.7 * self._rate  # else what arrived tells of the encoder, not of the link
             arrived = sent * (1 - loss) if used else 0.8 * self._rate
@@ -63,6 +67,20 @@ class RateControl:
             growth = GROWTH_KNOWN if self._rate < 0.7 * self._known else self._growth
             self._rate = min(self._ceiling, self._rate * growth**elapsed, 1.5 * self._remb)
 
+    def silent(self, now: float) -> bool:
+        """Tell, at every picture, that one is sent; True if the rate fell because reports do not come.
+
+        A flooded link loses them too: at three times what it takes, two of three.
+        """
+        if self._heard is None:
+            self._heard = now
+        if now - self._heard <= SILENCE_S or self._rate <= SILENCE_FLOOR:
+            return False
+        self._heard = now - SILENCE_S / 2
+        self._known = max(self._known, 0.5 * self._rate)
+        self._fall(now, max(SILENCE_FLOOR, 0.5 * self._rate))
+        return True
+
     def _fall(self, now: float, rate: float) -> None:
         self._rate = max(FLOOR, rate)
         self._calm_from, self._growth = now + CALM_S, GROWTH
@@ -73,3 +91,18 @@ class RateControl:
         while self._trips[0][0] < now - MEMORY_S:
             self._trips.popleft()
         return trip_s - min(each for _, each in self._trips)
+
+
+class Budget:
+    """Holds what is sent to a rate, whatever an encoder makes of it: no queue of seconds can fill behind it."""
+
+    def __init__(self) -> None:
+        self._debt, self._at = 0.0, 0.0  # bits
+
+    def spend(self, now: float, bits: int, bitrate: int) -> None:
+        self._debt = max(0.0, self._debt - SLACK * bitrate * (now - self._at)) + bits
+        self._at = now
+
+    def wait_s(self, now: float, bitrate: int) -> float:
+        """Until the next picture may be sent."""
+        return max(0.0, self._debt / (SLACK * bitrate) - (now - self._at) - BURST_S)

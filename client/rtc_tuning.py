@@ -8,7 +8,7 @@ from __future__ import annotations
 import fractions
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,21 +21,21 @@ import aiortc.rtcrtpreceiver as receiver
 import aiortc.rtcrtpsender as sender
 import aiortc.rtp as rtp
 import av
+from aioice.ice import StunProtocol
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from aiortc.utils import uint16_add
 
 from reverie.client import gaps
-from reverie.client.rate import CEILING, START, RateControl
+from reverie.client.rate import CEILING, FLOOR, START
 
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 PLAYOUT_DELAY_ID = 4
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"  # ECDSA and RSA certificates
 MOST_INVITED = 8_000_000  # b/s, in REMB
-RESENT, RESENT_BURST_S = 0.25, 2.0  # share of the rate for what is sent again; without a bound a full link collapses
-PACKET = 1200  # bytes
 HYSTERESIS = 0.25  # a new bitrate re-creates the encoder, which costs a keyframe
 HOLD_S = 2.0
+MOST_READ = 64  # packets in one turn of the event loop
 
 _applied = False
 
@@ -46,6 +46,7 @@ def apply() -> None:
     if _applied:
         return
     _applied = True
+    _read_all()
     _release_on_marker()
     gaps.apply()
     _keep_timestamps()
@@ -54,6 +55,20 @@ def apply() -> None:
     h264.H264Encoder._encode_frame = _encode_h264  # type: ignore[method-assign]
     _accept_rsa()
     _invite_senders()
+
+
+def _read_all() -> None:
+    """asyncio reads one packet in a turn of the loop: where turns are slow, seconds of video wait in the socket."""
+    received = StunProtocol.datagram_received
+
+    def all_received(self: Any, data: Any, address: Any) -> None:
+        received(self, data, address)
+        socket = getattr(self.transport, "_sock", None)  # other event loops read all by themselves
+        with suppress(OSError):
+            for _ in range(MOST_READ if socket is not None else 0):
+                received(self, *socket.recvfrom(65536))
+
+    StunProtocol.datagram_received = all_received  # type: ignore[method-assign]
 
 
 def _release_on_marker() -> None:
@@ -137,15 +152,15 @@ def _ask_for_no_playout_delay() -> None:
 
 
 def _steady_bitrates() -> None:
-    """Start at 1.2 Mb/s, and change an encoder's rate only by 25 % or more, at most every two seconds."""
+    """Start at 1.2 Mb/s; an encoder's rate changes only by 25 % or more, and grows at most every two seconds."""
     for module, encoder in ((vpx, vpx.Vp8Encoder), (h264, h264.H264Encoder)):
-        module.DEFAULT_BITRATE, module.MAX_BITRATE = START, CEILING  # type: ignore[attr-defined]
+        module.MIN_BITRATE, module.DEFAULT_BITRATE, module.MAX_BITRATE = FLOOR, START, CEILING  # type: ignore[attr-defined]
         original = encoder.__dict__["target_bitrate"]
 
         def steady(self: Any, bitrate: int, original: Any = original) -> None:
             now, current = time.monotonic(), original.fget(self)
             small = abs(bitrate - current) <= HYSTERESIS * current
-            if small or now - getattr(self, "_changed_at", -HOLD_S) < HOLD_S:
+            if small or (bitrate > current and now - getattr(self, "_changed_at", -HOLD_S) < HOLD_S):
                 return
             self._changed_at = now
             original.fset(self, bitrate)
@@ -189,76 +204,6 @@ def _accept_rsa() -> None:
         return context
 
     dtls.RTCCertificate._create_ssl_context = create  # type: ignore[method-assign]
-
-
-class Passing:
-    """Stands where aiortc's sender has an encoder: pictures come encoded, `payloads` and `timestamp` in hand."""
-
-    def pack(self, encoded: Any) -> tuple[list[bytes], int]:
-        return encoded.payloads, encoded.timestamp
-
-
-def send_encoded(sender: Any, ask_keyframe: Callable[[], None]) -> None:
-    """Let a sender pass on encoded pictures.  Args: ask_keyframe: called when the peer asks for one."""
-    sender._RTCRtpSender__encoder = Passing()
-    sender._send_keyframe = ask_keyframe
-
-
-def control_rate(sender: Any, control: RateControl, on_bitrate: Callable[[int], None]) -> None:
-    """Let reports of the peer steer a sender of video; what is sent again is bounded by its rate.
-
-    Args: on_bitrate: called with the rate, b/s, when it may have changed.
-    """
-    handle, again = sender._handle_rtcp_packet, sender._retransmit
-    counted = [time.monotonic(), 0]  # at the last report: when, and bytes sent
-    credit = [time.monotonic(), 0.0]  # bytes that may be sent again
-
-    async def heard(packet: Any) -> None:
-        now = time.monotonic()
-        if isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_APP:
-            with suppress(ValueError):
-                control.bound(rtp.unpack_remb_fci(packet.fci)[0])
-            return on_bitrate(control.bitrate)
-        for report in getattr(packet, "reports", ()):
-            if report.ssrc == sender._ssrc and now - counted[0] > 0.1:
-                sent = 8 * (sender._RTCRtpSender__octet_count - counted[1]) / (now - counted[0])
-                counted[:] = now, sender._RTCRtpSender__octet_count
-                control.report(now, report.fraction_lost / 256, sent, _trip_s(sender, report))
-                on_bitrate(control.bitrate)
-        await handle(packet)
-
-    async def resend(sequence_number: int) -> None:
-        now = time.monotonic()
-        share = RESENT * control.bitrate / 8
-        credit[:] = now, min(share * RESENT_BURST_S, credit[1] + share * (now - credit[0]))
-        if credit[1] > 0:
-            credit[1] -= PACKET
-            await again(sequence_number)
-
-    sender._handle_rtcp_packet, sender._retransmit = heard, resend
-
-
-def steer(sender: Any) -> None:
-    """Let a sender's own encoder follow what its link takes."""
-
-    def follow(bitrate: int) -> None:
-        if (encoder := sender._RTCRtpSender__encoder) is not None:
-            encoder.target_bitrate = bitrate
-
-    control_rate(sender, RateControl(), follow)
-
-
-def peer_host(sender: Any) -> str:
-    """The address that packets of a connected sender go to; "" before."""
-    pairs = sender.transport.transport._connection._nominated
-    return str(pairs[1].remote_candidate.host) if 1 in pairs else ""
-
-
-def _trip_s(sender: Any, report: Any) -> float | None:
-    """The round trip that a report tells, not smoothed; None if it answers no report of ours."""
-    if not report.dlsr or sender._RTCRtpSender__lsr != report.lsr:
-        return None
-    return float(time.time() - sender._RTCRtpSender__lsr_time - report.dlsr / 65536)
 
 
 def _invite_senders() -> None:

@@ -182,7 +182,7 @@ class Session:
 
     def _sources(self) -> list[MediaStreamTrack]:
         microphone = [] if self._microphone is None else [self._relay.subscribe(self._microphone)]
-        return [self._relay.subscribe(self._camera), *microphone]
+        return [self._relay.subscribe(self._camera, buffered=False), *microphone]  # a slow sender misses frames
 
     def _hear(self, message: FromServer) -> None:
         match message:

@@ -59,7 +59,7 @@ class File:
 class Frames:
     """Arrays (H, W, 3) uint8 RGB with even sides, shown at `fps`; it ends when they end.
 
-    Live: a frame that is late is sent at once, and what nobody had time for is not repeated.
+    Live: a frame that is late is sent at once, and those after it keep their distance to it.
     """
 
     frames: Iterable[Picture] | AsyncIterable[Picture]
@@ -114,8 +114,10 @@ class ArrayTrack(MediaStreamTrack):
         except StopAsyncIteration:
             self.stop()
             raise MediaStreamError from None
-        self._began = self._began or time.monotonic()
-        await asyncio.sleep(max(0.0, self._began + self._number / self._fps - time.monotonic()))
+        late_s = time.monotonic() - self._began - self._number / self._fps
+        if late_s > 1 / self._fps:  # no burst: on a busy machine it would only grow
+            self._began += late_s
+        await asyncio.sleep(max(0.0, -late_s))
         frame = frame_of(picture)
         frame.pts, frame.time_base = round(self._number * CLOCK / self._fps), Fraction(1, CLOCK)
         self._number += 1

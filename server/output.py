@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from reverie.client.rate import START
+from reverie.client.rate import START, Budget
 from reverie.server.encoders import Encoded, Encoder
 from reverie.server.mailbox import Latest
 from reverie.server.metrics import Metrics
@@ -114,6 +114,7 @@ class Rendition:
         self.newest: Latest[av.VideoFrame] = Latest()
         self._encoder = Encoder(codec)
         self._wanted, self._seen = True, 0
+        self._budget = Budget()
         self._key_from = 0.0  # when a keyframe may be made again
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -137,6 +138,9 @@ class Rendition:
             if self._seen % self.rung.every:
                 continue
             began, bitrate = time.monotonic(), self.bitrate
+            if self._budget.wait_s(began, bitrate):
+                self._metrics.dropped.labels("rate").inc()
+                continue
             key = self._wanted and began >= self._key_from
             try:
                 encoded = await loop.run_in_executor(None, self._encode, frame, bitrate, key)
@@ -145,6 +149,7 @@ class Rendition:
                 self._encoder = Encoder(self._encoder.codec)
                 continue
             self._metrics.encode_s.observe(time.monotonic() - began)
+            self._budget.spend(began, 8 * len(encoded.data), bitrate)
             if encoded.keyframe:
                 self._wanted = False
                 self._key_from = began + max(KEYFRAME_GAP_S, 8 * len(encoded.data) / (KEYFRAME_SHARE * bitrate))

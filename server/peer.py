@@ -19,7 +19,8 @@ from aiortc.sdp import candidate_from_sdp
 
 from reverie.client.protocol import Candidate
 from reverie.client.rate import START_NEAR, RateControl
-from reverie.client.rtc_tuning import control_rate, hint_bitrate, peer_host, send_encoded
+from reverie.client.rtc_tuning import hint_bitrate
+from reverie.client.sending import control_rate, peer_host, send_encoded
 from reverie.server.errors import BadOffer
 from reverie.server.ice import ice_servers
 from reverie.server.output import Reader

@@ -1,5 +1,7 @@
 """A jitter buffer that gives up what never comes."""
 
+from queue import Queue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -73,3 +75,19 @@ def test_a_sender_without_keyframes_is_shown_smeared_after_a_while(clock: list[f
         got += [data for _, data in feed(buffer, packet(number))]
     assert DELTA in got
     assert got.index(DELTA) / 30 == pytest.approx(gaps.PATIENCE_S + gaps.SMEAR_S, abs=0.2)
+
+
+async def test_a_decoder_that_is_too_slow_goes_on_with_a_keyframe(clock: list[float]) -> None:
+    async def taken(self: Any, packet: Any, arrival_time_ms: int) -> None:
+        pass
+
+    buffer, waiting = JitterBuffer(capacity=64, is_video=True), Queue()  # type: JitterBuffer, Queue[int]
+    receiver = SimpleNamespace(
+        _RTCRtpReceiver__jitter_buffer=buffer, _RTCRtpReceiver__decoder_queue=waiting, track=None
+    )
+    for number in range(gaps.BACKLOG + 1):
+        await gaps._handling(taken)(receiver, packet(number), 0)
+        assert buffer.lost_since is None  # type: ignore[attr-defined]
+        waiting.put(number)
+    await gaps._handling(taken)(receiver, packet(99), 0)
+    assert buffer.lost_since == 0.0  # type: ignore[attr-defined]

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.client.rate import CEILING, FLOOR, START, START_NEAR, RateControl
+from reverie.client.rate import (
+    BURST_S,
+    CEILING,
+    FLOOR,
+    SILENCE_FLOOR,
+    SILENCE_S,
+    SLACK,
+    START,
+    START_NEAR,
+    Budget,
+    RateControl,
+)
 
 QUEUE_S = 0.4  # that a full queue of the link takes to empty
 
@@ -87,3 +98,33 @@ def test_whatever_is_reported_the_rate_stays_in_bounds(
     for now, (loss, sent, trip_s) in enumerate(reports):
         control.report(now, loss, sent, trip_s)
         assert FLOOR <= control.bitrate <= CEILING
+
+
+def test_silence_halves_the_rate_and_words_bring_it_back() -> None:
+    control = RateControl(START_NEAR)
+    assert not control.silent(0.0) and not control.silent(SILENCE_S)
+    assert control.silent(SILENCE_S + 0.1) and control.bitrate == START_NEAR // 2
+    assert not control.silent(SILENCE_S + 0.2)
+    for tenth in range(200):
+        control.silent(3 + tenth / 10)
+    assert control.bitrate == SILENCE_FLOOR
+    for second in range(8):
+        control.report(30 + second, 0.0, control.bitrate, 0.02)
+    assert control.bitrate > 1_000_000
+
+
+@given(st.lists(st.integers(1, 2_000_000), min_size=1, max_size=100), st.sampled_from([100_000, 1_000_000]))
+def test_no_more_is_sent_than_the_rate_whatever_pictures_weigh(sizes: list[int], bitrate: int) -> None:
+    budget, now, before = Budget(), 0.0, 0
+    for bits in sizes:
+        now += budget.wait_s(now, bitrate)
+        assert before <= SLACK * bitrate * (now + BURST_S) + 1
+        budget.spend(now, bits, bitrate)
+        before += bits
+
+
+def test_a_rate_that_is_kept_makes_nobody_wait() -> None:
+    budget = Budget()
+    for number in range(300):
+        assert budget.wait_s(number / 30, 900_000) == 0.0
+        budget.spend(number / 30, 30_000, 900_000)

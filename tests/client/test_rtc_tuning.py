@@ -1,11 +1,14 @@
 """Each change to aiortc: that what it patches is still what it was, and that it does what it is for."""
 
+import asyncio
 import hashlib
 import importlib
 import inspect
+import socket
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiortc
@@ -15,10 +18,10 @@ import aiortc.rtcrtpsender as sender
 import av
 import numpy as np
 import pytest
-from aiortc import RTCCertificate, RTCConfiguration, RTCPeerConnection, codecs, rtp
+from aioice.ice import StunProtocol
+from aiortc import RTCCertificate, RTCPeerConnection, codecs
 from aiortc.codecs import get_capabilities
 from aiortc.jitterbuffer import JitterBuffer
-from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcdtlstransport import SRTP_PROFILES
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtcrtpreceiver import TimestampMapper
@@ -26,7 +29,6 @@ from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unpack_
 from OpenSSL import SSL
 
 from reverie.client import rtc_tuning
-from reverie.client.rate import RateControl
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +55,7 @@ def test_aiortc_is_the_version_that_was_read() -> None:
         ("codecs.h264", "max(MIN_BITRATE, min(bitrate, MAX_BITRATE))"), ("codecs.vpx", "DEFAULT_BITRATE"),
         ("rtcdtlstransport", "def _create_ssl_context("), ("rtp", "def configure(self, parameters: RTCRtpParameters)"),
         ("rtp", "def set(self, values: HeaderExtensions) -> tuple[int, bytes]"), ("rtcrtpsender", "target_bitrate"),
+        ("rtcrtpsender", "await self._next_encoded_frame(codec)"), ("rtcrtpreceiver", "self.__decoder_queue: queue.Queue"),
         ("rtcrtpsender", "uint32_add(timestamp_origin, enc_frame.timestamp)"),
         ("rtcrtpreceiver", "return timestamp - self._origin"),
     ],
@@ -103,9 +106,27 @@ def test_bitrates_start_at_1200_kbps_and_ignore_small_changes(encoder: type) -> 
     assert made.target_bitrate == 600_000
     made.target_bitrate = 1_200_000  # at once after a change: held for two seconds
     assert made.target_bitrate == 600_000
+    made.target_bitrate = 300_000  # down goes at once
+    assert made.target_bitrate == 300_000
     made._changed_at -= 3
     made.target_bitrate = 1_200_000
     assert made.target_bitrate == 1_200_000
+
+
+async def test_all_packets_of_a_socket_are_read_in_one_turn() -> None:
+    heard: list[bytes] = []
+    receiver: Any = SimpleNamespace(data_received=lambda data, component: heard.append(data), protocol_lost=print)
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.create_datagram_endpoint(
+        lambda: StunProtocol(receiver), local_addr=("127.0.0.1", 0)
+    )
+    protocol.local_candidate = SimpleNamespace(component=1)  # type: ignore[assignment]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in range(20):
+            sender.sendto(bytes([200, number]), transport.get_extra_info("sockname"))
+    transport._read_ready()  # type: ignore[attr-defined]
+    assert heard == [bytes([200, number]) for number in range(20)]
+    await protocol.close()
 
 
 def test_h264_is_quick_baseline_and_decodes() -> None:
@@ -156,29 +177,6 @@ def test_timestamps_come_as_they_were_sent_and_run_on_when_they_wrap() -> None:
     mapper = TimestampMapper()
     assert [mapper.map(t) for t in (2**32 - 3000, 2**32 - 1, 2999)] == [2**32 - 3000, 2**32 - 1, 2**32 + 2999]
     assert sender.uint32_add(12345, 2**32 + 7) == 7
-
-
-async def test_encoded_pictures_pass_through_a_sender_and_its_wishes_come_back() -> None:
-    peer, asked, told = RTCPeerConnection(RTCConfiguration(iceServers=[])), [], []
-    sender = peer.addTransceiver("video").sender
-    rtc_tuning.send_encoded(sender, lambda: asked.append(1))
-    rtc_tuning.control_rate(sender, RateControl(), told.append)
-    encoded = type("Encoded", (), {"payloads": [b"one", b"two"], "timestamp": 2**32 + 7})()
-
-    class Track(MediaStreamTrack):
-        kind = "video"
-
-        async def recv(self) -> Any:
-            return encoded
-
-    sender.replaceTrack(Track())
-    frame = await sender._next_encoded_frame(None)
-    assert (frame.payloads, frame.timestamp) == ([b"one", b"two"], 2**32 + 7)
-    await sender._handle_rtcp_packet(rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_PLI, ssrc=1, media_ssrc=sender._ssrc))
-    fci = rtp.pack_remb_fci(700_000, [sender._ssrc])
-    await sender._handle_rtcp_packet(rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=fci))
-    assert len(asked) == 1 and abs(told[0] - 700_000) < 1000
-    await peer.close()
 
 
 def test_sound_leaves_at_once_and_what_comes_late_is_dropped() -> None:

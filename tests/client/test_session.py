@@ -11,6 +11,7 @@ import pytest
 import reverie.client as reverie
 from reverie.client import AtCapacity, BadRequest, BadSource, ConnectionLost, Frames, UnknownModel, connect
 from reverie.client.received import Connected, Reconnecting
+from reverie.client.sources import Counted, track_of
 
 CAMERA, INVERTED, RED, BLUE = (200, 60, 60), (55, 195, 195), (55, 39, 39), (11, 39, 195)
 
@@ -50,6 +51,18 @@ async def test_frames_come_back_styled_and_say_which_they_were(toy: Any) -> None
     assert steps == sorted(set(steps))
     assert all(0 < frame.latency_ms < 5000 for frame in seen)
     assert stats.sent == 45 and stats.received >= len(seen) and stats.status == "styled"
+
+
+async def test_a_sender_that_is_slow_misses_frames_and_keeps_none_back() -> None:
+    session = reverie.Session(Counted(track_of(Frames([picture()] * 40, fps=240))), ("", "", "", ()), False)
+    (track,) = session._sources()
+    await track.recv()
+    while session._camera.count < 20:
+        await asyncio.sleep(0.01)
+    frame: Any = await track.recv()
+    assert frame.pts >= 19 * 375
+    track.stop()
+    session._camera.stop()
 
 
 async def test_looks_blends_and_settings_are_followed(toy: Any) -> None:

@@ -35,6 +35,14 @@ async def test_arrays_keep_their_pace_and_their_colour() -> None:
     assert abs(frames[0].to_ndarray(format="rgb24").astype(int) - 128).max() <= 2
 
 
+async def test_after_a_stall_frames_keep_their_distance() -> None:
+    track: Any = track_of(Frames([GREY] * 4, fps=30))
+    await track.recv()
+    track._began -= 60.0  # the machine stood still
+    await track.recv()
+    assert track._began + 2 / 30 > time.monotonic() - 5.0  # the third is due about now, not a minute ago
+
+
 async def test_iterators_of_both_kinds_are_sources_as_they_are() -> None:
     async def later() -> AsyncIterator[np.ndarray]:
         for _ in range(3):

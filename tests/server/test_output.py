@@ -1,6 +1,7 @@
 """One encode per quality, whoever watches."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from fractions import Fraction
 
@@ -88,6 +89,17 @@ async def test_a_reader_that_sleeps_goes_on_with_a_keyframe_and_holds_nobody_up(
     sleeper.put(Encoded([b""], 99, True, b"", 64, 48))
     assert (await sleeper.recv()).timestamp == 99
     assert count(output, "dropped_total", where="viewer") == BACKLOG
+
+
+async def test_after_a_picture_that_took_seconds_of_the_rate_some_are_left_out(output: Output) -> None:
+    reader = output.reader("VP8")
+    await play(output, [reader], range(1))
+    (rendition,) = output._renditions.values()
+    rendition._budget.spend(time.monotonic(), 10**9, rendition.bitrate)
+    output.show(picture(1))
+    while not count(output, "dropped_total", where="rate"):
+        await asyncio.sleep(0.01)
+    assert count(output, "encode_seconds_count") == 1
 
 
 async def test_the_bitrate_of_a_quality_is_what_its_slowest_reader_takes(output: Output) -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
@@ -36,6 +37,8 @@ from reverie.client.protocol import (
     encode,
     read,
 )  # fmt: skip
+
+IceServers: TypeAlias = tuple[str | tuple[str, str, str], ...]  # addresses, or (address, user, password)
 
 
 class Link:
@@ -105,9 +108,13 @@ class Link:
             self.ended.set_result(reason)
 
 
+def _ice_server(server: str | tuple[str, str, str]) -> RTCIceServer:
+    return RTCIceServer(*((server,) if isinstance(server, str) else server))
+
+
 @asynccontextmanager
 async def link(
-    url: str, model: str, api_key: str, ice_servers: tuple[str, ...], sources: Sequence[MediaStreamTrack],
+    url: str, model: str, api_key: str, ice_servers: IceServers, sources: Sequence[MediaStreamTrack],
     on_track: Callable[[MediaStreamTrack], None], hear: Callable[[FromServer], None],
 ) -> AsyncIterator[tuple[Link, RTCPeerConnection]]:  # fmt: skip
     """An open WebSocket, and a peer connection that still has to be offered.  Raises: ReverieError."""
@@ -122,7 +129,7 @@ async def link(
         raise BadRequest(words or f"the server answered {error.response.status_code}") from None
     except (OSError, WebSocketException, TimeoutError) as error:
         raise ConnectionLost(f"{url} cannot be reached: {error}") from None
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[RTCIceServer(urls=each) for each in ice_servers]))
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[_ice_server(each) for each in ice_servers]))
     mine = Link(socket, hear)
     for track in sources:
         sender = peer.addTrack(track)

@@ -16,7 +16,7 @@ from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from reverie.client.errors import BadSource, ConnectionLost, ReverieError
-from reverie.client.link import Link, link
+from reverie.client.link import IceServers, Link, link
 from reverie.client.protocol import (
     ChangeSettings,
     FrameShown,
@@ -47,7 +47,7 @@ class _Look:
 class Session:
     """Made by `connect`.  Iterate it for frames, or take `track`; not both for the same frames."""
 
-    def __init__(self, camera: Counted, where: tuple[str, str, str, tuple[str, ...]], reconnect: bool) -> None:
+    def __init__(self, camera: Counted, where: tuple[str, str, str, IceServers], reconnect: bool) -> None:
         self._camera, self._where, self._again = camera, where, reconnect
         self._relay, self._look, self._link = MediaRelay(), _Look(), None  # type: Any, _Look, Link | None
         self._microphone: MediaStreamTrack | None = None
@@ -263,7 +263,7 @@ class Session:
 async def connect(
     url: str, source: Source | Any, prompt: str = "", *, blend: Mapping[str, float] | None = None,
     strength: float = 1.0, seed: int = 0, mask: str = "none", enhance: bool = False, model: str = "", api_key: str = "",
-    ice_servers: tuple[str, ...] = (), microphone: MediaStreamTrack | None = None, reconnect: bool = True,
+    ice_servers: IceServers = (), microphone: MediaStreamTrack | None = None, reconnect: bool = True,
     timeout_s: float = 15.0,
 ) -> AsyncIterator[Session]:  # fmt: skip
     """A session with a Reverie server; leaving the block hangs up.
@@ -272,6 +272,8 @@ async def connect(
         url: of the server, as http://127.0.0.1:8080.
         source: Camera, File, Frames, arrays (H, W, 3) uint8 RGB, or an aiortc video track.
         prompt, blend, strength, seed, mask, enhance: the look, as `Session.set_prompt` and `.set`; "" is the camera.
+        ice_servers: for a client behind a firewall: "stun:HOST:PORT", ("turn:HOST:PORT?transport=tcp", user, password);
+            of each kind the first is used.
         microphone: a track of sound to send along; it comes back, in time with the picture, in `Session.sound`.
         reconnect: connect again by itself, with the same look, when the connection is lost.
     Raises: BadSource; ConnectionLost, AtCapacity, NotReady, UnknownModel, BadRequest: no session came to be.

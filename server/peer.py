@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 
 from aiortc import (
     RTCBundlePolicy,
-    RTCConfiguration,
-    RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
@@ -22,15 +20,14 @@ from reverie.client.rate import START_NEAR, RateControl
 from reverie.client.rtc_tuning import hint_bitrate
 from reverie.client.sending import control_rate, peer_host, send_encoded
 from reverie.server.errors import BadOffer
-from reverie.server.ice import ice_servers
+from reverie.server.gathering import NodePeerConnection, reach
 from reverie.server.output import Reader
 from reverie.server.settings import Settings
 
 
 def connection(settings: Settings, bundle: RTCBundlePolicy = RTCBundlePolicy.BALANCED) -> RTCPeerConnection:
-    """One that uses the operator's STUN and TURN servers."""
-    servers = [RTCIceServer(each.url, each.username, each.credential) for each in ice_servers(settings)]
-    return RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=bundle))
+    """One that can be reached as the operator says."""
+    return NodePeerConnection(reach(settings), bundle)
 
 
 def agree(connection: RTCPeerConnection) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -37,6 +39,9 @@ class Settings:
     turn_secret: str = ""  # shared with TURN servers (coturn's static-auth-secret): credentials are made from it
     turn_user: str = ""  # or one fixed user of them, and its password
     turn_password: str = ""
+    udp_ports: str = ""  # for media, as 50000-50100; empty takes any
+    announce: tuple[str, ...] = ()  # addresses at which a 1:1 NAT maps UDP to this machine, comma separated
+    relay_only: bool = False  # media only through the TURN servers
     max_viewers: int = 50  # of one session at once (its own client counts)
     deny_file: str = ""  # prompts that hold one of its lines are refused; one word or phrase a line
     watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
@@ -61,6 +66,27 @@ class Settings:
             raise ValueError(f"skip must be 0 to 255, got {self.skip}")
         if self.device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}")
+
+        for address in self.announce:
+            ipaddress.ip_address(address)  # raises ValueError with the address in it
+        if self.relay_only and not any(url.startswith("turn") for url in self.ice_servers):
+            raise ValueError("relay_only needs a TURN server in ice_servers")
+        for url in self.ice_servers:
+            if not re.fullmatch(r"(stuns?|turns?):[^\s;,<>\"]+", url):
+                raise ValueError(
+                    f"ice_servers has {url[:80]!r}; it takes stun:HOST:PORT and turn:HOST:PORT?transport=udp"
+                )
+        _ = self.udp_range
+
+    @property
+    def udp_range(self) -> tuple[int, int] | None:
+        """First and last port for media.  Raises ValueError if `udp_ports` cannot be read."""
+        if not self.udp_ports:
+            return None
+        low, _, high = self.udp_ports.partition("-")
+        if not (low.isdigit() and high.isdigit() and 1024 <= int(low) <= int(high) <= 65535):
+            raise ValueError(f"udp_ports must be FIRST-LAST within 1024 to 65535, got {self.udp_ports!r}")
+        return int(low), int(high)
 
     @property
     def data_folder(self) -> Path:
@@ -91,6 +117,10 @@ def _convert(variable: str, text: str, default: Any) -> Any:
             return float(text)
         except ValueError:
             raise ValueError(f"{variable} must be a number, got {text!r}") from None
+    if isinstance(default, bool):
+        if text.lower() not in ("0", "1", "false", "true", "no", "yes"):
+            raise ValueError(f"{variable} must be 1 or 0, got {text!r}")
+        return text.lower() in ("1", "true", "yes")
     if isinstance(default, int):
         try:
             return int(text)

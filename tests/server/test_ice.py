@@ -1,4 +1,4 @@
-"""TURN credentials and Link headers; a real coturn takes them in tests/server/test_turn.py."""
+"""TURN credentials and Link headers; a real coturn takes them in tests/server/test_gathering.py."""
 
 from reverie.server.ice import LIFETIME_S, IceServer, ice_servers, password
 from reverie.server.settings import Settings

@@ -34,6 +34,12 @@ def test_this_machine_only_by_default() -> None:
         ({"REVERIE_PORT": "70000"}, "port must be 0 to 65535, got 70000"),
         ({"REVERIE_MAX_SESSIONS": "0"}, "max_sessions must be 1"),
         ({"REVERIE_DEVICE": "abacus"}, "device must be one of"),
+        ({"REVERIE_UDP_PORTS": "5000"}, "udp_ports must be FIRST-LAST within 1024 to 65535, got '5000'"),
+        ({"REVERIE_UDP_PORTS": "6000-5000"}, "udp_ports must be FIRST-LAST"),
+        ({"REVERIE_ANNOUNCE": "example.org"}, "'example.org' does not appear to be an IPv4 or IPv6 address"),
+        ({"REVERIE_ICE_SERVERS": "http://a"}, "ice_servers has 'http://a'; it takes stun:HOST:PORT"),
+        ({"REVERIE_RELAY_ONLY": "1"}, "relay_only needs a TURN server"),
+        ({"REVERIE_RELAY_ONLY": "perhaps"}, "REVERIE_RELAY_ONLY must be 1 or 0, got 'perhaps'"),
     ],
 )
 def test_a_bad_value_is_named(environment: dict[str, str], word: str) -> None:

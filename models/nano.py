@@ -124,10 +124,10 @@ class Nano:
     @torch.inference_mode()
     def style(self, look: Blend) -> tuple[Style, ...]:
         """One style per denoising step, in the frames' dtype, of a look whose prompts all ask for something."""
-        each = [torch.from_numpy(tokens)[None] for prompt, _ in look if (tokens := self.landed(prompt)) is not None]
+        each = [torch.from_numpy(worn)[None] for prompt, _ in look if (worn := self.landed(prompt)) is not None]
         tokens = each[0]
         if len(each) > 1:
-            mixed = torch.stack([weight * tokens for tokens, (_, weight) in zip(each, look, strict=True)]).sum(0)
+            mixed = torch.stack([weight * one for one, (_, weight) in zip(each, look, strict=True)]).sum(0)
             tokens = F.rms_norm(mixed, (mixed.shape[-1],))
         times = torch.tensor([1 - i / self.steps for i in range(self.steps)])
         styles = (self.network.style(tokens, t[None]) for t in times)

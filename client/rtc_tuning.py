@@ -63,12 +63,12 @@ def _read_all() -> None:
 
     def all_received(self: Any, data: Any, address: Any) -> None:
         received(self, data, address)
-        socket = getattr(self.transport, "_sock", None)  # other event loops read all by themselves
+        socket: Any = getattr(self.transport, "_sock", None)  # other event loops read all by themselves
         with suppress(OSError):
             for _ in range(MOST_READ if socket is not None else 0):
                 received(self, *socket.recvfrom(65536))
 
-    StunProtocol.datagram_received = all_received  # type: ignore[method-assign]
+    StunProtocol.datagram_received = all_received  # type: ignore[method-assign,assignment]
 
 
 def _release_on_marker() -> None:

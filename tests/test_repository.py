@@ -164,6 +164,7 @@ def test_yaml_files_parse(name: str) -> None:
     assert yaml.safe_load((ROOT / name).read_text())
 
 
+@pytest.mark.timeout(600)  # it compiles the kernels
 def test_a_wheel_holds_what_the_folders_hold(tmp_path: Path) -> None:
     command = [
         sys.executable,

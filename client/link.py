@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -114,14 +115,16 @@ def _ice_server(server: str | tuple[str, str, str]) -> RTCIceServer:
 
 @asynccontextmanager
 async def link(
-    url: str, model: str, api_key: str, ice_servers: IceServers, sources: Sequence[MediaStreamTrack],
+    url: str, model: str, api_key: str, ice_servers: IceServers, ca: str, sources: Sequence[MediaStreamTrack],
     on_track: Callable[[MediaStreamTrack], None], hear: Callable[[FromServer], None],
 ) -> AsyncIterator[tuple[Link, RTCPeerConnection]]:  # fmt: skip
     """An open WebSocket, and a peer connection that still has to be offered.  Raises: ReverieError."""
     rtc_tuning.apply()
     try:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else None
-        socket = await open_websocket(address(url, model), additional_headers=headers, max_size=2**24, open_timeout=10)
+        where = address(url, model)
+        trusted = ssl.create_default_context(cafile=ca) if ca and where.startswith("wss:") else None
+        socket = await open_websocket(where, additional_headers=headers, max_size=2**24, open_timeout=10, ssl=trusted)
     except InvalidURI as error:
         raise BadRequest(str(error)) from None
     except InvalidStatus as error:

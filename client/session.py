@@ -47,7 +47,7 @@ class _Look:
 class Session:
     """Made by `connect`.  Iterate it for frames, or take `track`; not both for the same frames."""
 
-    def __init__(self, camera: Counted, where: tuple[str, str, str, IceServers], reconnect: bool) -> None:
+    def __init__(self, camera: Counted, where: tuple[str, str, str, IceServers, str], reconnect: bool) -> None:
         self._camera, self._where, self._again = camera, where, reconnect
         self._relay, self._look, self._link = MediaRelay(), _Look(), None  # type: Any, _Look, Link | None
         self._microphone: MediaStreamTrack | None = None
@@ -263,7 +263,7 @@ class Session:
 async def connect(
     url: str, source: Source | Any, prompt: str = "", *, blend: Mapping[str, float] | None = None,
     strength: float = 1.0, seed: int = 0, mask: str = "none", enhance: bool = False, model: str = "", api_key: str = "",
-    ice_servers: IceServers = (), microphone: MediaStreamTrack | None = None, reconnect: bool = True,
+    ca: str = "", ice_servers: IceServers = (), microphone: MediaStreamTrack | None = None, reconnect: bool = True,
     timeout_s: float = 15.0,
 ) -> AsyncIterator[Session]:  # fmt: skip
     """A session with a Reverie server; leaving the block hangs up.
@@ -274,11 +274,12 @@ async def connect(
         prompt, blend, strength, seed, mask, enhance: the look, as `Session.set_prompt` and `.set`; "" is the camera.
         ice_servers: for a client behind a firewall: "stun:HOST:PORT", ("turn:HOST:PORT?transport=tcp", user, password);
             of each kind the first is used.
+        ca: a file (PEM) of certificates to trust, as what `reverie serve --lan` made: DATA/tls/cert.pem.
         microphone: a track of sound to send along; it comes back, in time with the picture, in `Session.sound`.
         reconnect: connect again by itself, with the same look, when the connection is lost.
     Raises: BadSource; ConnectionLost, AtCapacity, NotReady, UnknownModel, BadRequest: no session came to be.
     """
-    session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers), reconnect)
+    session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers, ca), reconnect)
     session._look.settings = ChangeSettings(strength, seed, True, None if mask == "none" else mask)
     session._microphone = microphone
     if prompt.strip() or blend:

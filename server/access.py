@@ -20,6 +20,7 @@ from starlette.requests import HTTPConnection
 
 from reverie.server.client_tokens import Grant, Signer
 from reverie.server.errors import Unauthorized
+from reverie.server.lan import Door
 from reverie.server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         """Raises ValueError if the file of keys cannot be used."""
+        self.door: Door | None = None  # of a local network, whose devices are the tenant "local"
         self.signer = Signer(settings.data_folder / "client-token-key.pem")
         self._path = Path(settings.api_keys_file) if settings.api_keys_file else None
         self._read_at: tuple[int, int] | None = None
@@ -68,7 +70,7 @@ class Access:
 
     @property
     def enforced(self) -> bool:
-        return self._path is not None
+        return self._path is not None or self.door is not None
 
     def caller(self, key: str, origin: str | None = None) -> Caller:
         """Raises: Unauthorized; its text holds no key."""
@@ -79,7 +81,7 @@ class Access:
         bare = key.removeprefix("ek_")
         if bare.count(".") == 2:
             return self._by_token(bare, origin)
-        if not self.enforced:
+        if not self.enforced or (self.door is not None and self.door.knows(key)):
             return Caller(LOCAL, digest)
         if not key:
             raise Unauthorized(
@@ -91,7 +93,9 @@ class Access:
 
     def _by_token(self, token: str, origin: str | None) -> Caller:
         grant = self.signer.read(token)
-        tenants = {tenant.name: tenant for tenant in self._keys.values()} if self.enforced else {LOCAL.name: LOCAL}
+        tenants = {tenant.name: tenant for tenant in self._keys.values()}
+        if self._path is None or self.door is not None:
+            tenants.setdefault(LOCAL.name, LOCAL)
         if grant.tenant not in tenants:
             raise Unauthorized("Invalid API key: the tenant of this client token is no longer known")
         if origin is not None and grant.origins is not None and origin not in grant.origins:

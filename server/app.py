@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from reverie.client import rtc_tuning
-from reverie.server import api, livekit, livekit_sdp, remote, whep, whip
+from reverie.server import api, lan, livekit, livekit_sdp, remote, whep, whip
 from reverie.server.access import Access
 from reverie.server.gate import Gate
 from reverie.server.guard import Guard
@@ -66,6 +66,7 @@ def make(settings: Settings) -> Starlette:
             Route("/", lambda request: FileResponse(web / "index.html")),
             Route("/overlay", lambda request: FileResponse(web / "overlay.html")),
             Mount("/web", StaticFiles(directory=web)),
+            Route("/join/{token}", lan.join, methods=["GET", "POST"]),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
             Route("/metrics", _metrics),

@@ -34,7 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="serve the camera page and the API")
-    serve.add_argument("--host", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--host", help="address to listen on (127.0.0.1; with --lan 0.0.0.0)")
+    serve.add_argument(
+        "--lan", action="store_true", default=None, help="serve the local network: TLS, a link and a QR code"
+    )
+    serve.add_argument("--tls-cert", metavar="PEM", help="certificate for TLS (with --lan one is made)")
+    serve.add_argument("--tls-key", metavar="PEM", help="its key")
     serve.add_argument("--port", type=int, help="port, 0 for any free one (8080)")
     serve.add_argument("--model", help="model that serves sessions (nano)")
     serve.add_argument("--device", help="where it runs (cpu)")
@@ -82,9 +87,8 @@ def _serve(args: argparse.Namespace) -> int:
     from reverie.server.serve import CannotListen, serve
     from reverie.server.settings import from_environment
 
-    settings = from_environment(
-        host=args.host, port=args.port, model=args.model, device=args.device, max_sessions=args.max_sessions
-    )
+    names = ("host", "port", "lan", "tls_cert", "tls_key", "model", "device", "max_sessions")
+    settings = from_environment(**{name: getattr(args, name) for name in names})
     registry.check(settings.model)
     try:
         serve(settings)

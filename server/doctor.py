@@ -91,11 +91,15 @@ def port(settings: Settings) -> Finding:
 
 def reach(settings: Settings) -> Finding:
     """Whether a browser can open the page and its camera."""
+    if settings.lan or settings.tls_cert:
+        return Finding("reach", "good", "TLS: browsers of other machines give it the camera, too")
     if settings.host in ("127.0.0.1", "::1", "localhost"):
-        return Finding("reach", "good", "browsers on this machine only; they give it the camera")
+        return Finding(
+            "reach", "good", "browsers on this machine only (others and phones: --lan); they give it the camera"
+        )
     return Finding(
         "reach", "fair", f"{settings.host} is open to others, whose browsers give cameras to https pages only",
-        "put a proxy with TLS before it and list its name in REVERIE_HOSTS",
+        "serve with --lan, or put a proxy with TLS before it and list its name in REVERIE_HOSTS",
     )  # fmt: skip
 
 

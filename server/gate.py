@@ -10,14 +10,17 @@ import json
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from reverie.server import lan
 from reverie.server.access import Access
 from reverie.server.errors import ServiceError, Unauthorized
 
 OPEN = {"/", "/healthz", "/readyz", "/overlay", "/openapi.json", "/.well-known/jwks.json", "/rtc", "/rtc/v1"}
-OPEN_BELOW = ("/web/", "/docs/", "/rtc/")  # pages; LiveKit's signalling has tokens of its own
+OPEN_BELOW = ("/web/", "/docs/", "/rtc/", "/join/")  # pages; LiveKit's signalling has tokens of its own
+PAGES = {"/", "/overlay"}  # that a local network shows to devices with a pass only
 SECRETS = ("api_key", "access_token")
 
 
@@ -38,8 +41,13 @@ class Gate:
         kind, _, bearer = headers.get("authorization", "").partition(" ")
         bearer = bearer.strip() if kind.lower() == "bearer" else ""
         key = headers.get("x-api-key") or given.get("api_key") or bearer
+        door = self.access.door
+        if door is not None and not key:
+            key = HTTPConnection(scope).cookies.get(lan.COOKIE, "")
         state = scope.setdefault("state", {})
         state["room_token"] = given.get("access_token") or bearer
+        if door is not None and scope["path"] in PAGES and not door.knows(key):
+            return await lan.stranger()(scope, receive, send)
         if _is_open(scope["path"]) or (scope["type"] == "http" and scope["method"] == "OPTIONS"):
             return await self.app(scope, receive, send)
         try:

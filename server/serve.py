@@ -12,6 +12,7 @@ from dataclasses import replace
 import uvicorn
 from starlette.applications import Starlette
 
+from reverie.server import lan, tls
 from reverie.server.app import make
 from reverie.server.settings import Settings
 
@@ -37,18 +38,51 @@ def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.  Raises CannotListen."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
+    if settings.lan and settings.host == Settings().host:
+        settings = replace(settings, host="0.0.0.0")
     listening = listen(settings.host, settings.port)
+    with listening:
+        _serve(listening, settings)
+
+
+def _serve(listening: socket.socket, settings: Settings) -> None:
     host, port = listening.getsockname()[:2]
-    app = make(replace(settings, host=host, port=port))
+    certificate = _certificate(settings)
+    there = _reached(settings, host, certificate)
+    url = f"http{'s' if certificate else ''}://{f'[{there[0]}]' if ':' in there[0] else there[0]}:{port}"
+    known = (*settings.hosts, *there) if settings.lan else settings.hosts
+    app = make(replace(settings, host=host, port=port, hosts=known, node_url=settings.node_url or url))
     config = uvicorn.Config(
         app, ws="websockets-sansio", log_level="warning", access_log=False, lifespan="on",
         timeout_graceful_shutdown=3,
+        ssl_certfile=certificate and certificate.cert, ssl_keyfile=certificate and certificate.key,
     )  # fmt: skip
-    print(f"Reverie is at http://{f'[{host}]' if ':' in host else host}:{port} (loading {settings.model})", flush=True)
+    print(f"Reverie is at {url} (loading {settings.model})", flush=True)
+    if certificate is not None and certificate.made_here:
+        print(f"Browsers warn of its certificate, which was made here; its SHA-256 is\n{certificate.fingerprint}")
+    if settings.lan:
+        app.state.access.door = lan.Door(lambda token: print(lan.invitation(url, token), flush=True))
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends cleanly, then raises them once more
         signal.signal(number, lambda *_: None)
-    with listening:
-        asyncio.run(Server(config, app).serve(sockets=[listening]))
+    asyncio.run(Server(config, app).serve(sockets=[listening]))
+
+
+def _certificate(settings: Settings) -> tls.Certificate | None:
+    """Raises ValueError if the operator's own cannot be used."""
+    if settings.tls_cert or settings.tls_key:
+        return tls.own(settings.tls_cert, settings.tls_key)
+    if not settings.lan:
+        return None
+    hosts = [*lan.addresses(settings.host), *settings.hosts, *lan.names(), "localhost", "127.0.0.1"]
+    return tls.kept(settings.data_folder / "tls", hosts)
+
+
+def _reached(settings: Settings, host: str, certificate: tls.Certificate | None) -> list[str]:
+    """Names and addresses of this server, the one to print first: what an own certificate is for, then addresses."""
+    if not settings.lan:
+        return [host]
+    own = certificate.names() if certificate is not None and not certificate.made_here else []
+    return [*own, *lan.addresses(host), *settings.hosts, *lan.names()]
 
 
 def listen(host: str, port: int) -> socket.socket:

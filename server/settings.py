@@ -16,6 +16,7 @@ LIMITS = (
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
     ("tenant_sessions", 0, 1_000_000),
 )  # fmt: skip
+SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 DEVICES = ("cpu", "torch", "cuda", "neuron")
 
 
@@ -25,6 +26,9 @@ class Settings:
 
     host: str = "127.0.0.1"  # address to listen on
     port: int = 8080  # 0 takes any free port
+    lan: bool = False  # serve the local network: TLS, and a link that lets each device in once
+    tls_cert: str = ""  # certificate (PEM) with its chain, and its key; with --lan one is made when there is none
+    tls_key: str = ""
     model: str = "nano"  # model that serves sessions
     device: str = "cpu"  # our kernels (cpu), PyTorch (torch) for comparison; cuda, neuron: diffusion
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
@@ -112,6 +116,10 @@ def from_environment(environment: Mapping[str, str] = os.environ, **flags: Any) 
 def _convert(variable: str, text: str, default: Any) -> Any:
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, bool):
+        if text.lower() not in SWITCH:
+            raise ValueError(f"{variable} must be one of {', '.join(SWITCH)}, got {text!r}")
+        return SWITCH[text.lower()]
     if isinstance(default, float):
         try:
             return float(text)

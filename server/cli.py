@@ -41,6 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--tls-cert", metavar="PEM", help="certificate for TLS (with --lan one is made)")
     serve.add_argument("--tls-key", metavar="PEM", help="its key")
     serve.add_argument("--port", type=int, help="port, 0 for any free one (8080)")
+    serve.add_argument(
+        "--effect", action="append", dest="effects", metavar="FILE[:before|after]",
+        help="a file with `def effect(frame, ctx)`, or the name of an entry point; may be given several times",
+    )  # fmt: skip
     serve.add_argument("--model", help="model that serves sessions (nano)")
     serve.add_argument("--device", help="where it runs (cpu)")
     serve.add_argument("--max-sessions", type=int, help="sessions at once (4)")
@@ -87,7 +91,7 @@ def _serve(args: argparse.Namespace) -> int:
     from reverie.server.serve import CannotListen, serve
     from reverie.server.settings import from_environment
 
-    names = ("host", "port", "lan", "tls_cert", "tls_key", "model", "device", "max_sessions")
+    names = ("host", "port", "lan", "tls_cert", "tls_key", "model", "device", "max_sessions", "effects")
     settings = from_environment(**{name: getattr(args, name) for name in names})
     registry.check(settings.model)
     try:

@@ -38,6 +38,7 @@ class Metrics:
             "reverie_encode_seconds", "time to encode one picture for all viewers of a quality",
             buckets=STEP_BUCKETS, registry=registry,
         )  # fmt: skip
+        self.effects = counter("effect_frames", "pictures at users' effects, by what came of it", ("effect", "outcome"))
         self.denied = counter("prompts_denied", "prompts that the deny list refused")
         self.llm_tokens = counter("llm_tokens", "pieces of text the LLM wrote")
         self.step_s = Histogram(

@@ -15,6 +15,7 @@ from reverie.models import registry
 from reverie.models.stream import Model
 from reverie.server import catalogue, segment
 from reverie.server.access import Caller, Tenant
+from reverie.server.effects import Wanted, parse
 from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity, UnknownModel
 from reverie.server.files_api import Files
@@ -48,6 +49,7 @@ class Node:
         limits = Limits(settings.max_recording_s, settings.max_recording_mb * 1_000_000)
         self.recordings = Library(settings.data_folder / "recordings", limits, self.metrics)
         self.engine = Engine(self.metrics, settings.watermark, segmenter)
+        self.effects = Wanted(tuple(map(parse, settings.effects)), settings.effect_ms, settings.effect_mb)
         self.denied = Denied.from_file(settings.deny_file)
         self.words = ThreadPoolExecutor(1, "words")  # the LLM
         self.sessions: dict[Session, None] = {}
@@ -110,7 +112,7 @@ class Node:
             raise NotReady
         if not self.has_place:
             raise AtCapacity(self.settings.max_sessions)
-        session = Session(self.model, self.engine, self.metrics, self.words, self.denied, send)
+        session = Session(self.model, self.engine, self.metrics, self.words, self.denied, send, self.effects)
         self.metrics.sessions.inc()
         session.tenant = caller.tenant.name
         self.sessions[session] = None

@@ -17,6 +17,7 @@ import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from reverie.client.protocol import (
+    EffectSkipped,
     Failure,
     FrameShown,
     FromServer,
@@ -29,6 +30,8 @@ from reverie.client.protocol import (
 )  # fmt: skip
 from reverie.models.blend import blend
 from reverie.models.stream import Model
+from reverie.server.chain import Chain
+from reverie.server.effects import About, Wanted
 from reverie.server.engine import Engine, Feed, Look
 from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.metrics import Metrics
@@ -49,7 +52,7 @@ class Session:
 
     def __init__(
         self, model: Model, engine: Engine, metrics: Metrics, words: Executor,
-        denied: Callable[[str], bool], send: Callable[[FromServer], None],
+        denied: Callable[[str], bool], send: Callable[[FromServer], None], effects: Wanted = Wanted(),
     ) -> None:  # fmt: skip
         """
         Args:
@@ -73,6 +76,10 @@ class Session:
         self._wanted = 0  # counts looks asked for; an older answer of the LLM is dropped
         self._tasks: set[asyncio.Task[Any]] = set()
         self._feed: Feed | None = None
+        skipped = self._from_engine(self._on_skipped)
+        self._newest: av.VideoFrame | None = None  # of the camera, where an effect may want it
+        self._before_model = Chain(effects.at("before", metrics, skipped), metrics, self._camera)
+        self._after_model = Chain(effects.at("after", metrics, skipped), metrics, self._out)
         self._styled = 0  # frames shown
         self._styled_at = 0.0
         self._pace = Pace()
@@ -165,6 +172,8 @@ class Session:
             self._feed = None
         for task in self._tasks:
             task.cancel()
+        self._before_model.close()
+        self._after_model.close()
         self.output.close()
         self.sound.close()
 
@@ -229,6 +238,12 @@ class Session:
     def camera(self, frame: av.VideoFrame) -> None:
         """A camera frame, with its pts."""
         self.clock.arrived(seconds(frame), time.monotonic())
+        self._before_model.put(frame, self._about(frame, False), None)
+
+    def _camera(self, frame: av.VideoFrame) -> None:
+        if self._closed:
+            return
+        self._newest = frame
         if self.before is not None:
             self.before.append(frame)
         styling = self._feed is not None and self._look.styled and not self._crashed
@@ -282,13 +297,26 @@ class Session:
             self._metrics.dropped.labels("late").inc()
             return False
         self._shown_pts = frame.pts
+        self._after_model.put(frame, self._about(frame, step > 0), self._newest, step)
+        return True
+
+    def _out(self, frame: av.VideoFrame, step: int) -> None:
+        if self._closed:
+            return
         self._lag.shown(time.monotonic() - self.clock.time(seconds(frame)))
         self.sound.delay_s = self._lag.seconds
         self.output.show(frame)
         self._metrics.frames_out.labels("styled" if step else "camera").inc()
         if self.tells_frames and frame.pts is not None:
             self._send(FrameShown(frame.pts & 0xFFFFFFFF, step))
-        return True
+
+    def _about(self, frame: av.VideoFrame, styled: bool) -> About:
+        return About(self.id, self._look.name, styled, seconds(frame))
+
+    def _on_skipped(self, effect: str, reason: str) -> None:
+        log.warning("the effect %s is left out: %s", effect, reason)
+        if not self._closed:
+            self._send(EffectSkipped(effect, reason))
 
     def _note(self) -> None:
         """Tell the client when what is shown changes, and why."""

@@ -14,7 +14,7 @@ LIMITS = (
     ("port", 0, 65535), ("max_sessions", 1, 1000), ("max_viewers", 1, 10_000), ("queue", 0, 10_000),
     ("start_bitrate", 100, 50_000),
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
-    ("tenant_sessions", 0, 1_000_000),
+    ("tenant_sessions", 0, 1_000_000), ("effect_ms", 1, 10_000), ("effect_mb", 128, 1_000_000),
 )  # fmt: skip
 SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 DEVICES = ("cpu", "torch", "cuda", "neuron")
@@ -57,6 +57,11 @@ class Settings:
     fleet: str = "reverie"  # nodes with the same Redis and fleet serve each other's clients
     node_url: str = ""  # where clients reach this node; empty is http://HOST:PORT
     tenant_sessions: int = 0  # sessions of one tenant at once in the fleet; 0 for any number
+    effects: tuple[
+        str, ...
+    ] = ()  # FILE.py or NAME, with :before or :after the model; users' functions, comma separated
+    effect_ms: int = 30  # that an effect may take for a picture; then the picture goes on without it
+    effect_mb: int = 1024  # of address space that its process may take
     data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 
     def __post_init__(self) -> None:
@@ -111,6 +116,13 @@ def from_environment(environment: Mapping[str, str] = os.environ, **flags: Any) 
         if text := environment.get(variable, "").strip():
             read[name] = _convert(variable, text, getattr(settings, name))
     return replace(settings, **(read | {name: value for name, value in flags.items() if value is not None}))
+
+
+def for_programs(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a program of somebody else: without our settings, some of which are secrets."""
+    return {
+        name: value for name, value in environment.items() if not name.startswith("REVERIE_") and name != "REDIS_URL"
+    }
 
 
 def _convert(variable: str, text: str, default: Any) -> Any:

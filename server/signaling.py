@@ -14,6 +14,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from reverie.client.protocol import (
+    EffectSkipped,
     Failure,
     FrameShown,
     FromServer,
@@ -37,7 +38,10 @@ BACKLOG = 256  # messages that a client may leave unread
 UNREAD = 16  # of a client's messages; the next one waits in the network
 PATIENCE_S = {"decart-python": 12.0}  # its SDK gives up after 15 s, and tries again if it is told
 LONGEST_WAIT_S = 600.0
-DECART, OURS = "decart-", (FrameShown, PromptEnhanced, Status)  # its SDKs warn of each message they do not know
+DECART, OURS = (
+    "decart-",
+    (EffectSkipped, FrameShown, PromptEnhanced, Status),
+)  # its SDKs warn of each message they do not know
 GOING_AWAY, CLEAN = 1001, (1000, 1001, 1005)  # RFC 6455 section 7.4.1
 
 

@@ -107,6 +107,8 @@ function heard(message) {
       return recordings.heard(message);
     case "prompt_enhanced":
       return note(`Enhanced: ${message.prompt}`);
+    case "effect_skipped":
+      return note(`The effect ${message.effect} is left out: ${message.reason}.`);
     case "status":
       return showStatus(message);
     case "generation_tick":

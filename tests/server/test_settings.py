@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reverie.server.settings import Settings, from_environment
+from reverie.server.settings import Settings, for_programs, from_environment
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -57,3 +57,14 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
 def test_what_is_kept_lies_in_the_home_folder_unless_said_otherwise(tmp_path: Path) -> None:
     assert Settings(data=str(tmp_path)).data_folder == tmp_path
     assert Settings().data_folder.is_relative_to(Path.home())
+
+
+def test_programs_of_others_get_the_environment_without_our_settings() -> None:
+    environment = {"PATH": "/bin", "REVERIE_TURN_SECRET": "x", "REDIS_URL": "redis://:secret@h"}
+    assert for_programs(environment) == {"PATH": "/bin"}
+
+
+def test_switches_are_read() -> None:
+    assert from_environment({"REVERIE_LAN": "yes"}).lan and not from_environment({"REVERIE_LAN": "0"}).lan
+    with pytest.raises(ValueError, match=r"REVERIE_LAN must be one of 1, true.*'maybe'"):
+        from_environment({"REVERIE_LAN": "maybe"})

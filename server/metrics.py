@@ -39,6 +39,7 @@ class Metrics:
             buckets=STEP_BUCKETS, registry=registry,
         )  # fmt: skip
         self.effects = counter("effect_frames", "pictures at users' effects, by what came of it", ("effect", "outcome"))
+        self.webhooks = counter("webhooks", "messages to webhooks, by what came of them", ("outcome",))
         self.denied = counter("prompts_denied", "prompts that the deny list refused")
         self.llm_tokens = counter("llm_tokens", "pieces of text the LLM wrote")
         self.step_s = Histogram(

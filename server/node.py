@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from reverie.server.returning import Returning
 from reverie.server.rooms import Rooms
 from reverie.server.session import Session
 from reverie.server.settings import Settings
+from reverie.server.webhooks import Webhooks, key_of
 
 log = logging.getLogger(__name__)
 WARM_PROMPT = "pencil sketch"
@@ -50,6 +52,11 @@ class Node:
         self.recordings = Library(settings.data_folder / "recordings", limits, self.metrics)
         self.engine = Engine(self.metrics, settings.watermark, segmenter)
         self.effects = Wanted(tuple(map(parse, settings.effects)), settings.effect_ms, settings.effect_mb)
+        key = key_of(settings.webhook_secret, settings.data_folder / "webhook-secret") if settings.webhook_urls else b""
+        self.webhooks = Webhooks(settings.webhook_urls, key, self.metrics)
+        self.recordings.ended = lambda made, tenant: self.webhooks.tell(
+            "recording.ended", tenant=tenant, **asdict(made)
+        )
         self.denied = Denied.from_file(settings.deny_file)
         self.words = ThreadPoolExecutor(1, "words")  # the LLM
         self.sessions: dict[Session, None] = {}
@@ -102,8 +109,10 @@ class Node:
                 session.over.set()
 
     @contextmanager
-    def admit(self, caller: Caller, asked: str, send: Callable[[FromServer], None]) -> Iterator[Session]:
-        """A session for a client that asked for a model.
+    def admit(
+        self, caller: Caller, asked: str, send: Callable[[FromServer], None], name: str = ""
+    ) -> Iterator[Session]:
+        """A session for a client that asked for a model.  Args: name: its id; "" gives it one.
 
         Raises: UnknownModel, NotReady, AtCapacity; Unauthorized if its client token does not allow the model.
         """
@@ -112,13 +121,22 @@ class Node:
             raise NotReady
         if not self.has_place:
             raise AtCapacity(self.settings.max_sessions)
-        session = Session(self.model, self.engine, self.metrics, self.words, self.denied, send, self.effects)
+
+        def told(message: FromServer) -> None:
+            self.webhooks.hear(session.id, session.tenant, message)
+            send(message)
+
+        session = Session(self.model, self.engine, self.metrics, self.words, self.denied, told, self.effects)
+        session.id = name or session.id
         self.metrics.sessions.inc()
         session.tenant = caller.tenant.name
         self.sessions[session] = None
+        about = {"session": session.id, "tenant": session.tenant}
+        self.webhooks.tell("session.started", **about)
         try:
             yield session
         finally:
+            self.webhooks.tell("session.ended", **about, reason=session.ending)
             del self.sessions[session]
             self.metrics.sessions.dec()
             self.line.move()
@@ -177,5 +195,6 @@ class Node:
         """End all sessions, each with a reason, and stop the device."""
         await self.recordings.close()
         await asyncio.gather(*(session.close("disconnect") for session in list(self.sessions)))
+        await self.webhooks.close()
         self.engine.stop()
         self.words.shutdown(wait=False, cancel_futures=True)

@@ -64,6 +64,7 @@ class Library:
     def __init__(self, folder: Path, limits: Limits, metrics: Metrics) -> None:
         self._folder, self._limits, self._metrics = folder, limits, metrics
         self._running: dict[str, Work] = {}
+        self.ended: Callable[[Recording, str], None] = lambda made, tenant: None  # told of each that ends
 
     def every(self, tenant: str) -> list[Recording]:
         """Newest first."""
@@ -121,6 +122,7 @@ class Library:
             del self._running[name]
             self._metrics.recordings.dec()
             ended(work.recording)
+            self.ended(work.recording, session.tenant)
 
         task.add_done_callback(done)
         work.task = task

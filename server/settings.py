@@ -62,6 +62,8 @@ class Settings:
     ] = ()  # FILE.py or NAME, with :before or :after the model; users' functions, comma separated
     effect_ms: int = 30  # that an effect may take for a picture; then the picture goes on without it
     effect_mb: int = 1024  # of address space that its process may take
+    webhook_urls: tuple[str, ...] = ()  # told of what happens to sessions, by signed POSTs; comma separated
+    webhook_secret: str = ""  # whsec_..., signs them; empty makes one, which is kept in the data folder
     data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 
     def __post_init__(self) -> None:

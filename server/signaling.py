@@ -153,9 +153,8 @@ async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | Non
         with ExitStack() as stack:
             if refused is not None:
                 raise refused
-            session = await _enter(stack, socket, inbox, send)
+            session = await _enter(stack, socket, inbox, send, session_id)
             if session is not None:
-                session.id = session_id
                 reason = await _serve(socket, session, inbox, send)
     except ServiceError as error:
         node.metrics.refused.labels(error.code).inc()
@@ -167,12 +166,12 @@ async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | Non
         await send.close(code, reason)
 
 
-async def _enter(stack: ExitStack, socket: WebSocket, inbox: Inbox, send: Sender) -> Session | None:
+async def _enter(stack: ExitStack, socket: WebSocket, inbox: Inbox, send: Sender, session_id: str) -> Session | None:
     """A session, at once or after waiting in line; None if the client goes.  Raises: ServiceError."""
     node: Node = socket.app.state.node
     caller, asked = caller_of(socket), socket.query_params.get("model", "")
     program = socket.query_params.get("user_agent", "")
-    admit = lambda: stack.enter_context(node.admit(caller, asked, send))
+    admit = lambda: stack.enter_context(node.admit(caller, asked, send, session_id))
     waits = program.startswith(DECART) or socket.query_params.get("queue") == "1"
     if not waits or node.line.full or (node.has_place and not len(node.line)):
         return admit()

@@ -83,9 +83,8 @@ async def _open(node: Node, request: Request, sdp: str, ufrag: str) -> Response:
         for made in [each for each in node.resources.values() if each.over is before.over]:
             await made.end()
     async with AsyncExitStack() as stack:
-        session = stack.enter_context(node.admit(caller, query.get("model", ""), lambda message: None))
+        session = stack.enter_context(node.admit(caller, query.get("model", ""), lambda message: None, name))
         stack.push_async_callback(session.close, "disconnect")
-        session.id = name or session.id
         session.change(settings.strength, settings.seed)
         if prompt.prompt.strip():
             await session.set_prompt(prompt.prompt, prompt.enhance_prompt)

@@ -14,7 +14,7 @@ NETWORKS := selfie_segmentation_landscape.tflite selfie_segmentation.tflite
 SELFIE_SUMS := 4aafe6223bb8dac6fac8ca8ed56852870a33051ef3f6238822d282a109962894  selfie_segmentation_landscape.tflite\n8d13b7fae74af625c641226813616a2117bd6bca19eb3b75574621fc08557f27  selfie_segmentation.tflite\n
 SHARE := $(VENV)/share/reverie
 
-.PHONY: serve test sanitize dev bench lint types clean
+.PHONY: serve test sanitize dev bench lint types docs clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve $(SHARE)/.selfie
@@ -43,6 +43,13 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev build/typing
 	MYPYPATH=build/typing $(BIN)/mypy -p reverie
+
+# build/site: the pages of client/docs, and those that are made from the code
+docs: $(VENV)/.dev
+	rm -rf build/docs && mkdir -p build && cp -r client/docs build/docs
+	$(BIN)/python -m reverie.server.reference build/docs/reference
+	$(BIN)/mkdocs build --strict -q -f client/mkdocs.yml
+	@echo "The documentation is in build/site/index.html"
 
 clean:
 	rm -rf $(VENV) build

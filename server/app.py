@@ -97,11 +97,12 @@ def make(settings: Settings) -> Starlette:
 
 
 def _healthz(request: Request) -> Response:
+    """200 while the process runs."""
     return PlainTextResponse("ok\n")
 
 
 def _readyz(request: Request) -> Response:
-    """200 once the model is warm."""
+    """200 once the model is warm, else 503 and why."""
     node: Node = request.app.state.node
     if node.model is not None:
         return PlainTextResponse("ready\n")
@@ -109,5 +110,6 @@ def _readyz(request: Request) -> Response:
 
 
 def _metrics(request: Request) -> Response:
+    """What the service counts, for Prometheus."""
     node: Node = request.app.state.node
     return Response(node.metrics.text(), media_type=CONTENT_TYPE)

@@ -28,7 +28,7 @@ class Settings:
     port: int = 8080  # 0 takes any free port
     lan: bool = False  # serve the local network: TLS, and a link that lets each device in once
     tls_cert: str = ""  # certificate (PEM) with its chain, and its key; with --lan one is made when there is none
-    tls_key: str = ""
+    tls_key: str = ""  # of that certificate, PEM
     model: str = "nano"  # model that serves sessions
     device: str = "cpu"  # our kernels (cpu), PyTorch (torch) for comparison; cuda, neuron: diffusion
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
@@ -42,7 +42,7 @@ class Settings:
     ice_servers: tuple[str, ...] = ()  # STUN and TURN URLs, comma separated; none by default
     turn_secret: str = ""  # shared with TURN servers (coturn's static-auth-secret): credentials are made from it
     turn_user: str = ""  # or one fixed user of them, and its password
-    turn_password: str = ""
+    turn_password: str = ""  # of that user
     udp_ports: str = ""  # for media, as 50000-50100; empty takes any
     announce: tuple[str, ...] = ()  # addresses at which a 1:1 NAT maps UDP to this machine, comma separated
     relay_only: bool = False  # media only through the TURN servers
@@ -51,15 +51,13 @@ class Settings:
     watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
     segmenter: str = ""  # folder of the networks that find people, for masks; empty is where `make serve` puts them
     start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
-    max_recording_s: int = 7200  # a recording ends there
-    max_recording_mb: int = 4000  # and there
+    max_recording_s: int = 7200  # a recording ends after so many seconds
+    max_recording_mb: int = 4000  # or at this size
     redis_url: str = ""  # Redis that nodes share (redis://, rediss://, unix://, sentinel://); empty starts one's own
     fleet: str = "reverie"  # nodes with the same Redis and fleet serve each other's clients
     node_url: str = ""  # where clients reach this node; empty is http://HOST:PORT
     tenant_sessions: int = 0  # sessions of one tenant at once in the fleet; 0 for any number
-    effects: tuple[
-        str, ...
-    ] = ()  # FILE.py or NAME, with :before or :after the model; users' functions, comma separated
+    effects: tuple[str, ...] = ()  # users' functions, comma separated: FILE.py or NAME, with :before or :after
     effect_ms: int = 30  # that an effect may take for a picture; then the picture goes on without it
     effect_mb: int = 1024  # of address space that its process may take
     webhook_urls: tuple[str, ...] = ()  # told of what happens to sessions, by signed POSTs; comma separated

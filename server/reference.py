@@ -58,7 +58,12 @@ def _message(kind: Any) -> str:
     text = inspect.cleandoc(kind.__doc__ or "")
     text = "" if text.startswith(f"{kind.__name__}(") else text.replace("\n\n", "\n")
     rows = [
-        (f"`{field.name}`", f"`{field.type}`", _shown(field.default), said.get(field.name, ""))
+        (
+            f"`{field.name}`",
+            f"`{str(field.type).replace(' | ', ' or ')}`",
+            _shown(field.default),
+            said.get(field.name, ""),
+        )
         for field in dataclasses.fields(kind)
     ]
     table = _table(("field", "type", "default", "what it is"), rows) if rows else "No fields.\n"

@@ -16,7 +16,6 @@ LIMITS = (
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
     ("tenant_sessions", 0, 1_000_000), ("effect_ms", 1, 10_000), ("effect_mb", 128, 1_000_000),
 )  # fmt: skip
-SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 DEVICES = ("cpu", "torch", "cuda", "neuron")
 
 
@@ -128,10 +127,6 @@ def for_programs(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
 def _convert(variable: str, text: str, default: Any) -> Any:
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if isinstance(default, bool):
-        if text.lower() not in SWITCH:
-            raise ValueError(f"{variable} must be one of {', '.join(SWITCH)}, got {text!r}")
-        return SWITCH[text.lower()]
     if isinstance(default, float):
         try:
             return float(text)

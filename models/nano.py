@@ -6,7 +6,7 @@ import copy
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from reverie.models.nearest import Landing
 from reverie.models.network import Network, Style, channels_last
 from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_states
-from reverie.models.stream import Frames, check
+from reverie.models.stream import Frames, check, one_by_one
 
 PROMPTS_KEPT = 256
 
@@ -83,6 +83,11 @@ class Nano:
 
     def stream(self) -> NanoStream:
         return NanoStream(self)
+
+    def step_many(
+        self, streams: Sequence[NanoStream], frames: Sequence[Frames]
+    ) -> Iterator[tuple[int, Frames | Exception]]:
+        return one_by_one(streams, frames)
 
     def prepare(self, prompt: str) -> None:
         if prompt.strip():
@@ -140,7 +145,7 @@ class NanoStream:
     work_saved = 0.0  # every frame is made whole
 
     def __init__(self, model: Nano) -> None:
-        self._model = model
+        self.model = model
         self._started = False
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
@@ -156,8 +161,8 @@ class NanoStream:
     def wear(self, look: Blend) -> None:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
-        prompts, share = nearest.asked(look, self._model.landed)
-        self._styles = self._model.style(prompts) if prompts else ()
+        prompts, share = nearest.asked(look, self.model.landed)
+        self._styles = self.model.style(prompts) if prompts else ()
         self._look, self._share = look, share
 
     def step(self, frames: Frames) -> Frames:
@@ -172,7 +177,7 @@ class NanoStream:
 
     @torch.inference_mode()
     def _frame(self, frame: Frames) -> Frames:
-        model, network = self._model, self._model.frames
+        model, network = self.model, self.model.frames
         source = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
         x = (source / 127.5 - 1).to(model.dtype)
         seen, x_t = network.encoder(x), self._noise
@@ -186,10 +191,10 @@ class NanoStream:
         return shown.round_().clamp_(0, 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()
 
     def _forget(self, height: int, width: int) -> None:
-        config = self._model.network.config
+        config = self.model.network.config
         self._size = (height, width)
         self._rings = [Ring(config.recent) for _ in range(config.blocks)]
-        self._noise = noise(self._seed, height, width).to(self._model.dtype)
+        self._noise = noise(self._seed, height, width).to(self.model.dtype)
 
     def save(self) -> bytes:
         if not self._started:
@@ -202,28 +207,28 @@ class NanoStream:
         tensors["strength"] = torch.tensor(self._strength, dtype=torch.float64)
         tensors["look"] = torch.frombuffer(bytearray(json.dumps(self._look).encode()), dtype=torch.uint8)
         for key in picture.named(self._look):
-            tensors[key] = torch.from_numpy(self._model.pictures[key])
-        return save_tensors(tensors, {"model": f"{self._model.name} {self._model.steps} {self._model.dtype}"})
+            tensors[key] = torch.from_numpy(self.model.pictures[key])
+        return save_tensors(tensors, {"model": f"{self.model.name} {self.model.steps} {self.model.dtype}"})
 
     def load(self, state: bytes) -> None:
         try:
             tensors = load_tensors(state)
             seed, frame, height, width = (int(n) for n in tensors["numbers"])
             look = blend((str(prompt), float(w)) for prompt, w in json.loads(tensors["look"].numpy().tobytes()))
-            kept = [(tensors[f"{i}.k"], tensors[f"{i}.v"]) for i in range(len(self._model.network.blocks)) if frame]
+            kept = [(tensors[f"{i}.k"], tensors[f"{i}.v"]) for i in range(len(self.model.network.blocks)) if frame]
             strength = float(tensors["strength"])
             pictures = {key: tensors[key].numpy() for key in picture.named(look)}
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"this is not a saved stream of {self._model.name}: {error}") from None
-        config = self._model.network.config
+            raise ValueError(f"this is not a saved stream of {self.model.name}: {error}") from None
+        config = self.model.network.config
         tokens = config.slots * (height // 16) * (width // 16)
         expected = (1, config.heads, tokens, config.head_width)
         for tensor in (x for pair in kept for x in pair):
-            if tuple(tensor.shape) != expected or tensor.dtype != self._model.dtype:
+            if tuple(tensor.shape) != expected or tensor.dtype != self.model.dtype:
                 raise ValueError(
-                    f"saved memory is {tensor.dtype} {tuple(tensor.shape)}, needs {self._model.dtype} {expected}"
+                    f"saved memory is {tensor.dtype} {tuple(tensor.shape)}, needs {self.model.dtype} {expected}"
                 )
-        self._model.pictures.keep(pictures)
+        self.model.pictures.keep(pictures)
         self.start(look, seed, strength)
         self._forget(height, width)
         for ring, (k, v) in zip(self._rings, kept, strict=False):

@@ -75,6 +75,30 @@ class Nano:
     def stream(self) -> NanoStream:
         return NanoStream(self)
 
+    def step_many(
+        self, streams: Sequence[NanoStream], frames: Sequence[Frames]
+    ) -> Iterator[tuple[int, Frames | Exception]]:
+        """What has to be made goes into one launch."""
+        left: list[int] = []
+        for place, (stream, frame) in enumerate(zip(streams, frames, strict=True)):
+            try:
+                shown = stream.ready(frame)
+            except (ValueError, RuntimeError) as error:
+                yield place, error
+            else:
+                if shown is None:
+                    left.append(place)
+                else:
+                    yield place, shown
+        if not left:
+            return
+        try:
+            self.device.frame([streams[place].instance for place in left])
+        except RuntimeError as error:
+            yield from ((place, error) for place in left)
+        else:
+            yield from ((place, streams[place].made()) for place in left)
+
     def prepare(self, prompt: str) -> None:
         if prompt.strip():
             self.tokens(prompt)
@@ -138,11 +162,16 @@ class NanoStream:
     """A live stream: a look, a noise picture and the frames that attention recalls."""
 
     def __init__(self, model: Nano) -> None:
-        self._model = model
+        self.model = model
         self._started = False
         self._changes: Changes | None = None
         self._cells = self._skipped = 0
-        self._instance: Instance | None = None
+        self._instance: Instance | None = None  # there is none before the first frame
+
+    @property
+    def instance(self) -> Instance:
+        assert self._instance is not None
+        return self._instance
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         if not 0 <= seed < 2**32:
@@ -157,8 +186,8 @@ class NanoStream:
     def wear(self, look: Blend) -> None:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
-        prompts, share = nearest.asked(look, self._model.landed)
-        self._style = self._model.style(prompts) if prompts else None
+        prompts, share = nearest.asked(look, self.model.landed)
+        self._style = self.model.style(prompts) if prompts else None
         self._look, self._share = look, share
         self._changes = None  # nothing of what is held has this look
         if self._instance is not None and self._style is not None:
@@ -173,31 +202,47 @@ class NanoStream:
         if not self._started:
             raise RuntimeError("start the stream before its first step")
         check(frames)
-        if self._style is None or self._strength == 0 or not len(frames):
-            return frames.copy()
-        if frames.shape[1:3] != self._size:
-            self._forget(*frames.shape[1:3])
-        return np.stack([self._step(frame) for frame in frames])
+        shown = frames.copy()
+        for n, frame in enumerate(frames):
+            ((_, picture),) = self.model.step_many([self], [frame])
+            if isinstance(picture, Exception):
+                raise picture
+            shown[n] = picture
+        return shown
 
-    def _step(self, frame: Frames) -> Frames:
-        instance = self._instance
-        assert instance is not None
+    def ready(self, frame: Frames) -> Frames | None:
+        """Get ready to make the frame (H, W, 3); returns what is shown if there is nothing to make."""
+        if not self._started:
+            raise RuntimeError("start the stream before its first step")
+        check(frame[None])
+        if self._style is None or self._strength == 0:
+            return frame.copy()
+        if frame.shape[:2] != self._size:
+            self._forget(*frame.shape[:2])
+        cells = None
         if self._changes is None:
-            self._changes = Changes(frame, self._model.skip)
-            cells = None
+            self._changes = Changes(frame, self.model.skip)
         else:
             made = self._changes(frame)
             self._cells += made.size
             self._skipped += made.size - int(made.sum())
             if not made.any():
-                return instance["shown"][: frame.size].reshape(frame.shape).copy()
+                return self._shown()
             cells = None if made.all() else made
+        instance = self.instance
         instance.make_only(cells)
         instance["frame"][: frame.size] = frame.reshape(-1)
         self._recall(instance)
-        self._model.device.frame([instance])
+        return None
+
+    def made(self) -> Frames:
+        """After the launch: what is shown, (H, W, 3)."""
         self._frame += 1
-        return instance["shown"][: frame.size].reshape(frame.shape).copy()
+        return self._shown()
+
+    def _shown(self) -> Frames:
+        height, width = self._size
+        return self.instance["shown"][: height * width * 3].reshape(height, width, 3).copy()
 
     def _recall(self, instance: Instance) -> None:
         """Which memory holds which frame: the first for ever, then three that take turns."""
@@ -209,7 +254,7 @@ class NanoStream:
         instance.place()
 
     def _forget(self, height: int, width: int) -> None:
-        model = self._model
+        model = self.model
         instance = self._instance = model.instance(height, width)
         assert self._style is not None
         self._dress(instance, self._style)
@@ -232,27 +277,27 @@ class NanoStream:
         arrays["numbers"] = np.array([self._seed, self._frame, *self._size], np.int64)
         arrays["strength"] = np.array(self._strength)
         arrays["look"] = np.frombuffer(json.dumps(self._look).encode(), np.uint8)
-        arrays |= {key: self._model.pictures[key] for key in picture.named(self._look)}
-        return save_arrays(arrays, {"model": f"{self._model.name} int8"})
+        arrays |= {key: self.model.pictures[key] for key in picture.named(self._look)}
+        return save_arrays(arrays, {"model": f"{self.model.name} int8"})
 
     def load(self, state: bytes) -> None:
         try:
             arrays = load_arrays(state)
             seed, frame, height, width = (int(n) for n in arrays["numbers"])
             look = blend((str(prompt), float(weight)) for prompt, weight in json.loads(arrays["look"].tobytes()))
-            blocks = range(self._model.parts.config.blocks if frame else 0)
+            blocks = range(self.model.parts.config.blocks if frame else 0)
             kept: Sequence[Sequence[Bytes]] = [[arrays[f"{i}.{k}"] for k in range(len(MEMORY))] for i in blocks]
             strength = float(arrays["strength"])
             pictures = {key: arrays[key] for key in picture.named(look)}
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"this is not a saved stream of {self._model.name}: {error}") from None
+            raise ValueError(f"this is not a saved stream of {self.model.name}: {error}") from None
         if frame:
             check(np.empty((0, height, width, 3), np.uint8))
-        expected = (kv_bytes(self._model.parts.config.heads, height // 16 * (width // 16)),)
+        expected = (kv_bytes(self.model.parts.config.heads, height // 16 * (width // 16)),)
         for content in (x for slots in kept for x in slots):
             if content.dtype != np.uint8 or content.shape != expected:
                 raise ValueError(f"saved memory is {content.dtype} {content.shape}, needs uint8 {expected}")
-        self._model.pictures.keep(pictures)
+        self.model.pictures.keep(pictures)
         self.start(look, seed, strength)
         if not frame or self._style is None:
             return

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reverie.models.blend import CAMERA, Blend, blend, styled
 from reverie.models.picture import PREFIX, Picture, Pictures, named
-from reverie.models.stream import Frames
+from reverie.models.stream import Frames, one_by_one
 
 TINTS = {"red": (1.0, 0.2, 0.2), "green": (0.2, 1.0, 0.2), "blue": (0.2, 0.2, 1.0)}
 SLOW_S, CRAWL_S, STALL_S = 0.1, 0.3, 1.5
@@ -31,6 +31,11 @@ class ToyModel:
 
     def stream(self) -> ToyStream:
         return ToyStream(self)
+
+    def step_many(
+        self, streams: Sequence[ToyStream], frames: Sequence[Frames]
+    ) -> Iterator[tuple[int, Frames | Exception]]:
+        return one_by_one(streams, frames)
 
     def prepare(self, prompt: str) -> None:
         self.tint(prompt)
@@ -54,7 +59,7 @@ class ToyStream:
     work_saved = 0.0
 
     def __init__(self, model: ToyModel) -> None:
-        self._model = model
+        self.model = model
         self._look: Blend | None = None
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
@@ -67,7 +72,7 @@ class ToyStream:
         if self._look is None:
             raise RuntimeError("start the stream before it changes its look")
         for prompt, _ in look:
-            self._model.prepare(prompt)
+            self.model.prepare(prompt)
         self._look = look
 
     def step(self, frames: Frames) -> Frames:
@@ -88,17 +93,17 @@ class ToyStream:
         time.sleep(SLOW_S if "slow" in words else CRAWL_S if "crawl" in words else STALL_S if stalls else 0)
         if not words:
             return frame.copy()
-        tint = sum((weight * self._model.tint(prompt) for prompt, weight in parts), np.zeros(3, np.float32))
+        tint = sum((weight * self.model.tint(prompt) for prompt, weight in parts), np.zeros(3, np.float32))
         return np.round(frame + self._strength * share * ((255 - frame) * tint - frame)).astype(np.uint8)
 
     def save(self) -> bytes:
-        pictures = {key: self._model.pictures[key].tolist() for key in named(self._look or ())}
+        pictures = {key: self.model.pictures[key].tolist() for key in named(self._look or ())}
         return json.dumps([self._look, self._seed, self._strength, self._frame, pictures]).encode()
 
     def load(self, state: bytes) -> None:
         try:
             look, seed, strength, frame, pictures = json.loads(state)
-            self._model.pictures.keep({key: np.array(tint, np.float32) for key, tint in pictures.items()})
+            self.model.pictures.keep({key: np.array(tint, np.float32) for key, tint in pictures.items()})
             self.start(blend((str(prompt), float(weight)) for prompt, weight in look), seed, strength)
         except (ValueError, TypeError, AttributeError):
             raise ValueError("this is not a saved stream of toy") from None

@@ -1,4 +1,4 @@
-"""One thread per device: it steps the streams of all sessions in turn, always on the newest frame."""
+"""One thread per device: it steps all sessions' streams, those that wait together, always on the newest frame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -22,6 +23,8 @@ from reverie.server.upscale import upscale
 from reverie.server.watermark import mark
 
 log = logging.getLogger(__name__)
+
+TOGETHER = 8  # sessions' frames in one launch, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,15 @@ class Feed:
         return compose(picture, source, self._outline.next(source), mask)
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A frame to be made, and the look to take on before it."""
+
+    feed: Feed
+    shot: Shot
+    look: Look | None
+
+
 class Engine:
     """Owner of a device."""
 
@@ -144,48 +156,79 @@ class Engine:
             self._wake.notify()
         self._thread.join(timeout_s)
 
-    def _next(self) -> tuple[Feed, Shot, Look | None] | None:
-        """Wait for the next feed, in turn, that has a frame; None to stop."""
+    def _next(self) -> list[Work]:
+        """Wait until a feed has a frame: that one, in turn, and others of its model that have one too; none to stop."""
         with self._wake:
             while not self._stopping:
-                for _ in range(len(self._feeds)):
-                    feed = self._feeds[0]
-                    self._feeds.rotate(-1)
-                    if feed.frame is not None:
-                        shot, feed.frame = feed.frame, None
-                        look, feed.look = feed.look, None
-                        return feed, shot, look
+                waiting = [feed for feed in self._feeds if feed.frame is not None]
+                together = [feed for feed in waiting if feed.stream.model is waiting[0].stream.model][:TOGETHER]
+                if together:
+                    return [self._taken(feed) for feed in together]
                 self._wake.wait()
-        return None
+        return []
+
+    def _taken(self, feed: Feed) -> Work:
+        """The feed's frame and look; its next turn comes after everybody else's."""
+        self._feeds.remove(feed)
+        self._feeds.append(feed)
+        assert feed.frame is not None
+        work = Work(feed, feed.frame, feed.look)
+        feed.frame = feed.look = None
+        return work
 
     def _run(self) -> None:
-        while (work := self._next()) is not None:
-            feed, shot, look = work
-            try:
-                styled = self._step(feed, shot, look)
-            except Exception as error:  # a model's fault ends one session's styling, never the process
-                log.exception("a model step failed")
-                self.metrics.errors.inc()
-                self.remove(feed)
-                feed.failed(f"the model failed: {type(error).__name__}")
-            else:
-                self.metrics.age_s.observe(time.monotonic() - shot.decoded_at)
-                feed.deliver(styled, feed.steps)
+        while works := self._next():
+            sources: list[Picture] = []
+            ready: list[Work] = []
+            for work in works:
+                with self._fault_of(work):
+                    sources.append(_source(work))
+                    ready.append(work)
+            if ready:
+                with self._fault_of(*ready):
+                    self._step(ready, sources)
 
-    def _step(self, feed: Feed, shot: Shot, look: Look | None) -> av.VideoFrame:
-        feed.dress(look, shot.decoded_at)
-        source = to_rgb(shot.frame)
-        small = resize(source, *render_size(shot.frame.width, shot.frame.height))
+    @contextmanager
+    def _fault_of(self, *works: Work) -> Iterator[None]:
+        """A model's fault ends the styling of the sessions it belongs to, never the process."""
+        try:
+            yield
+        except Exception as error:
+            log.exception("a model step failed")
+            self.metrics.errors.inc()
+            for work in works:
+                self.remove(work.feed)
+                work.feed.failed(f"the model failed: {type(error).__name__}")
+
+    def _step(self, works: list[Work], sources: list[Picture]) -> None:
+        """All of them together, in one launch where the model can."""
+        small = [
+            resize(source, *render_size(work.shot.frame.width, work.shot.frame.height))
+            for work, source in zip(works, sources, strict=True)
+        ]
         began = time.monotonic()
-        styled = feed.stream.step(small[None])[0]
-        took = time.monotonic() - began
-        self.metrics.step_s.observe(took)
-        feed.took_ms.append(took * 1000)
-        feed.size = small.shape[1], small.shape[0]
+        for place, styled in works[0].feed.stream.model.step_many([work.feed.stream for work in works], small):
+            with self._fault_of(works[place]):
+                if isinstance(styled, Exception):
+                    raise styled
+                self._show(works[place], sources[place], styled, time.monotonic() - began)
+
+    def _show(self, work: Work, source: Picture, styled: Picture, took_s: float) -> None:
+        feed, shot = work.feed, work.shot
+        self.metrics.step_s.observe(took_s)
+        feed.took_ms.append(took_s * 1000)
+        feed.size = styled.shape[1], styled.shape[0]
         self.metrics.steps.inc()
         feed.steps += 1
         picture = feed.masked(upscale(styled, source), source, self.segmenter)
         mark(picture, self._watermark)
         shown = to_frame(picture)
         shown.pts, shown.time_base = shot.pts, shot.time_base
-        return shown
+        self.metrics.age_s.observe(time.monotonic() - shot.decoded_at)
+        feed.deliver(shown, feed.steps)
+
+
+def _source(work: Work) -> Picture:
+    """The camera's picture; the feed's stream has the look of its time then."""
+    work.feed.dress(work.look, work.shot.decoded_at)
+    return to_rgb(work.shot.frame)

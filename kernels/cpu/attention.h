@@ -41,7 +41,7 @@ LANES_FN Ints weigh(const std::int32_t* scores, int count, float scale, float li
     for (int k = 0; k < count; k += lanes) {
         const Ints w = exp2_rounded(larger(to_floats(load<Ints>(scores + k)) * scale + lift, all(-126.0f)));
         sum = sum + w;
-        store(weights + k, __builtin_convertvector(w, Bytes));
+        store(weights + k, narrow(w));
     }
     return sum;
 }

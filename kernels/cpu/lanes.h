@@ -91,18 +91,22 @@ LANES_FN Ints rounded(Floats x) {
     return (Ints)(x + magic) - (Ints)all(magic);
 }
 
-LANES_FN Bytes to_bytes(Floats x) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    const Ints whole = rounded(smaller(larger(x, all(0.0f)), all(255.0f)));
+// Integers of 0 to 255 as bytes; the compiler's own conversion goes byte by byte here too.
+LANES_FN Bytes narrow(Ints v) {
+#if defined(__AVX512F__)
+    return (Bytes)_mm512_cvtepi32_epi8((__m512i)v);
+#elif defined(__AVX2__)
     __m256i low, high;
-    std::memcpy(&low, &whole, 32);
-    std::memcpy(&high, reinterpret_cast<const char*>(&whole) + 32, 32);
+    std::memcpy(&low, &v, 32);
+    std::memcpy(&high, reinterpret_cast<const char*>(&v) + 32, 32);
     const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xD8);
     return (Bytes)_mm_packus_epi16(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
 #else
-    return __builtin_convertvector(rounded(smaller(larger(x, all(0.0f)), all(255.0f))), Bytes);
+    return __builtin_convertvector(v, Bytes);
 #endif
 }
+
+LANES_FN Bytes to_bytes(Floats x) { return narrow(rounded(smaller(larger(x, all(0.0f)), all(255.0f)))); }
 
 // Sum and maximum over the lanes, as a tree: lane i meets lane i + 8, then + 4, + 2, + 1.
 LANES_FN float total(Floats v) {

@@ -53,8 +53,8 @@ LANES_FN float halve(const float* v, int width, std::uint8_t* high, std::uint8_t
     const float top = largest(peak), times = top > 0.0f ? 32767.0f / top : 0.0f;
     for (int k = 0; k < width; k += lanes) {
         const Ints q = rounded(load<Floats>(v + k) * times) + 32768;
-        store(high + k, __builtin_convertvector(q >> 8, Bytes));
-        store(low + k, __builtin_convertvector(q & 255, Bytes));
+        store(high + k, narrow(q >> 8));
+        store(low + k, narrow(q & 255));
     }
     return top * (1.0f / 32767.0f);
 }

@@ -82,7 +82,7 @@ LANES_FN void heads(const tasks::Heads& t, const Context& at) {
                     const float* angle = rope + std::ptrdiff_t(first + j) * tasks::head;
                     turned(row, angle, v);
                     std::uint8_t* q = at.at<std::uint8_t>(t.q) + (first + j) * width + h * tasks::head;
-                    for (int i = 0; i < 4; ++i) store(q + i * lanes, __builtin_convertvector(v[i] + 128, Bytes));
+                    for (int i = 0; i < 4; ++i) store(q + i * lanes, narrow(v[i] + 128));
                     turned(row + width, angle, v);
                 }
                 put_key(block, j, v);

@@ -7,7 +7,7 @@ on.  What comes out lies N - 1 frames behind; the first frame goes through all s
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -42,7 +42,7 @@ class ImageStream:
     """A live stream: a look, fixed noise, and the frames that are on their way through the steps."""
 
     def __init__(self, model: ImageModel) -> None:
-        self._model = model
+        self.model = model
         self._started = False
         self._frames, self._made = 0, 0
         self._words: Words | None = None
@@ -60,14 +60,14 @@ class ImageStream:
         self._seed, self._strength, self._size = seed, strength, (0, 0)
         self._waiting: Tensor | None = None
         self._shown: Frames | None = None
-        self._filter = Filter(self._model.skip, seed)
+        self._filter = Filter(self.model.skip, seed)
         self._started = True
         self.wear(blend(look))
 
     def wear(self, look: Blend) -> None:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
-        model, (prompts, share) = self._model, styled(look)
+        model, (prompts, share) = self.model, styled(look)
         self._look, self._words, self._plan = look, None, None
         if prompts and self._strength > 0:
             self._words = model.mixed(prompts)
@@ -80,10 +80,19 @@ class ImageStream:
         check(frames)
         if self._plan is None or not len(frames):
             return frames.copy()
-        return np.stack([step_many([self], [frame])[0] for frame in frames])
+        shown = []
+        for frame in frames:
+            ((_, picture),) = step_many([self], [frame])
+            if isinstance(picture, Exception):
+                raise picture
+            shown.append(picture)
+        return np.stack(shown)
 
     def skips(self, frame: Frames) -> Frames | None:
         """The frame (H, W, 3) as it was shown before, where it need not be made again; itself without a look."""
+        if not self._started:
+            raise RuntimeError("start the stream before its first step")
+        check(frame[None])
         if self._plan is None:
             return frame.copy()
         self._frames += 1
@@ -97,7 +106,7 @@ class ImageStream:
     def work(self, source: Tensor) -> Work:
         """The steps of one frame, from its latents (1, C, Y, X)."""
         assert self._plan is not None and self._words is not None
-        plan, model, steps = self._plan, self._model, self._model.steps
+        plan, model, steps = self._plan, self.model, self.model.steps
         calls = 1
         if self._waiting is None:  # nothing is on its way: this frame goes through all steps
             self._noise = noise(self._seed, (steps, *source.shape[1:])).to(source)
@@ -129,10 +138,10 @@ class ImageStream:
         kept["numbers"] = torch.tensor(numbers, dtype=torch.int64)
         kept["strength"] = torch.tensor(self._strength, dtype=torch.float64)
         kept["look"] = torch.frombuffer(bytearray(json.dumps(self._look).encode()), dtype=torch.uint8)
-        return save_tensors({name: x.cpu() for name, x in kept.items()}, {"model": self._model.name})
+        return save_tensors({name: x.cpu() for name, x in kept.items()}, {"model": self.model.name})
 
     def load(self, state: bytes) -> None:
-        model = self._model
+        model = self.model
         try:
             kept = load_tensors(state)
             seed, height, width, frame, row = (int(n) for n in kept["numbers"])
@@ -152,35 +161,43 @@ class ImageStream:
             self._noise = noise(seed, (model.steps, *shape[1:])).to(self._waiting)
 
 
-@torch.inference_mode()
-def step_many(streams: list[ImageStream], frames: list[Frames]) -> list[Frames]:
-    """One frame (H, W, 3) of each stream of one model, in as few calls as their sizes allow.
-
-    Out of memory on a GPU: what was cached is given back and the model renders at half the sides from then on.
-    """
-    shown = [stream.skips(frame) for stream, frame in zip(streams, frames, strict=True)]
-    left = [i for i, picture in enumerate(shown) if picture is None]
+def step_many(streams: Sequence[ImageStream], frames: Sequence[Frames]) -> Iterator[tuple[int, Frames | Exception]]:
+    """`ImageModel.step_many`: in as few calls as sizes allow; a failed call is the error of those who were in it."""
     groups: dict[tuple[int, ...], list[int]] = {}
-    for i in left:
-        groups.setdefault(frames[i].shape, []).append(i)
-    for group in groups.values():
-        chosen = [streams[i] for i in group]
-        stacked = np.stack([frames[i] for i in group])
+    for place, (stream, frame) in enumerate(zip(streams, frames, strict=True)):
         try:
-            made = _make(chosen, stacked)
-        except torch.OutOfMemoryError:
-            chosen[0]._model.recover()
-            for stream in chosen:
-                stream._waiting = None
-            made = _make(chosen, stacked)
-        for i, picture in zip(group, made, strict=True):
-            shown[i] = streams[i].show(picture)
-    return [picture for picture in shown if picture is not None]
+            shown = stream.skips(frame)
+        except (ValueError, RuntimeError) as error:
+            yield place, error
+        else:
+            if shown is None:
+                groups.setdefault(frame.shape, []).append(place)
+            else:
+                yield place, shown
+    for group in groups.values():
+        try:
+            made = _make_within_memory([streams[i] for i in group], np.stack([frames[i] for i in group]))
+        except RuntimeError as error:
+            yield from ((place, error) for place in group)
+        else:
+            yield from ((place, streams[place].show(picture)) for place, picture in zip(group, made, strict=True))
+
+
+@torch.inference_mode()
+def _make_within_memory(streams: list[ImageStream], frames: Frames) -> Frames:
+    """`_make`; out of memory on a GPU, the model renders at half the sides from then on."""
+    try:
+        return _make(streams, frames)
+    except torch.OutOfMemoryError:
+        streams[0].model.recover()
+        for stream in streams:
+            stream._waiting = None
+        return _make(streams, frames)
 
 
 def _make(streams: list[ImageStream], frames: Frames) -> Frames:
     """Frames (T, H, W, 3) of as many streams, all of a size."""
-    model = streams[0]._model
+    model = streams[0].model
     height, width = frames.shape[1:3]
     if model.shrunk > 1:
         small = tuple(max(16, side // model.shrunk // 16 * 16) for side in (width, height))

@@ -96,6 +96,13 @@ class ImageModel:
 
         return ImageStream(self)
 
+    def step_many(
+        self, streams: Sequence[ImageStream], frames: Sequence[Frames]
+    ) -> Iterator[tuple[int, Frames | Exception]]:
+        from reverie.models.diffusion.image import step_many
+
+        return step_many(streams, frames)
+
     def prepare(self, prompt: str) -> None:
         if prompt.strip():
             self.words(prompt)

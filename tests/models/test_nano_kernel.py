@@ -99,3 +99,36 @@ def test_the_llm_writes_inside_the_launches_of_frames(model: nano_kernel.Nano) -
     assert model.counts()["llm_tokens_with_frames"] > before + 5
     stream.start("pencil sketch")
     assert np.array_equal(stream.step(frames), expected)
+
+
+def test_frames_of_several_sessions_go_into_one_launch(
+    model: nano_kernel.Nano, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sizes and looks differ, one session's second picture stands still, one shows the camera."""
+    clips = [clip("astronaut")[:, :96, :128], clip("face")[:, :48, :64], clip("camera")[[0, 0, 1, 2], :64, :64]]
+    looks = ("pencil sketch", "neon outlines on black", "")
+
+    def started() -> list[nano_kernel.NanoStream]:
+        streams = [model.stream() for _ in looks]
+        for seed, (stream, look) in enumerate(zip(streams, looks, strict=True)):
+            stream.start(look, seed)
+        return streams
+
+    alone = [stream.step(frames) for stream, frames in zip(started(), clips, strict=True)]
+    launched: list[int] = []
+    launch = model.device.frame
+    monkeypatch.setattr(model.device, "frame", lambda them: (launched.append(len(them)), launch(them)))
+    streams = started()
+    for n in range(4):
+        together = dict(model.step_many(streams, [frames[n] for frames in clips]))
+        assert all(np.array_equal(together[i], alone[i][n]) for i in range(3))
+    assert launched == [2] * 4
+
+
+def test_a_bad_frame_is_its_own_session_s_error(model: nano_kernel.Nano) -> None:
+    streams, frame = [model.stream() for _ in range(3)], clip("face")[0, :32, :48]
+    for stream in streams[:2]:
+        stream.start("pencil sketch")
+    shown = dict(model.step_many(streams, [frame, frame[:, :, :2], frame]))
+    assert isinstance(shown[0], np.ndarray)
+    assert "uint8 (T, H, W, 3)" in str(shown[1]) and "start the stream" in str(shown[2])

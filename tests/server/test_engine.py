@@ -23,16 +23,17 @@ def frame(number: int, width: int = 64, height: int = 48) -> av.VideoFrame:
 class Seen:
     """What an engine delivered to one session."""
 
-    def __init__(self, engine: Engine, prompt: str) -> None:
+    def __init__(self, engine: Engine, prompt: str, model: ToyModel | None = None) -> None:
         self.frames: list[tuple[av.VideoFrame, int]] = []
         self.failures: list[str] = []
-        self.feed = Feed(ToyModel().stream(), lambda *news: self.frames.append(news), self.failures.append)
+        stream = (model or ToyModel()).stream()
+        self.feed = Feed(stream, lambda *news: self.frames.append(news), self.failures.append)
         self.feed.look = Look(prompt, blend(prompt))
         engine.add(self.feed)
 
 
 def wait(true: Any) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -82,6 +83,33 @@ def test_sessions_take_turns() -> None:
     stop.set()
     flooding.join()
     assert len(busy.frames) <= 5
+    engine.stop()
+
+
+def test_sessions_that_wait_are_stepped_together() -> None:
+    entered, go, sizes = threading.Event(), threading.Event(), []
+
+    class Watched(ToyModel):
+        def step_many(self, streams: Any, frames: Any) -> Any:
+            sizes.append(len(streams))
+            entered.set()
+            assert go.wait(30)
+            return super().step_many(streams, frames)
+
+    engine, model = Engine(Metrics()), Watched()
+    first, *others = (Seen(engine, prompt, model) for prompt in ("invert", "red", "crash", "blue"))
+    others[1].feed.stream.start("crash")
+    others[1].feed.stream._frame, others[1].feed.look = 9, None
+    stranger = Seen(engine, "invert")
+    engine.put(first.feed, frame(0))
+    assert entered.wait(30)
+    for seen in (*others, stranger):
+        engine.put(seen.feed, frame(1))
+    go.set()
+    wait(lambda: others[0].frames and others[1].failures and others[2].frames and stranger.frames)
+    assert sizes == [1, 3]  # another model's session is stepped by itself
+    red, blue = (others[i].frames[0][0].to_ndarray(format="rgb24").mean((0, 1)) for i in (0, 2))
+    assert red[0] > red[2] and blue[2] > blue[0] and others[1].failures == ["the model failed: RuntimeError"]
     engine.stop()
 
 

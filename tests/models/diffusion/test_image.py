@@ -106,7 +106,7 @@ def test_sessions_in_one_batch_get_what_they_get_alone(lcm: Path) -> None:
     alone = [started(model, prompt).step(f) for prompt, f in zip(("fox", "owl"), frames, strict=True)]
     late = started(model, "fox"), started(model, "owl")
     late[0].step(frames[0][:1])  # joined a frame earlier
-    together = [step_many(list(late), [frames[0][n + 1], frames[1][n]]) for n in range(2)]
+    together = [dict(step_many(late, [frames[0][n + 1], frames[1][n]])) for n in range(2)]
     for n in range(2):
         assert np.abs(together[n][0].astype(int) - alone[0][n + 1]).max() <= 1
         assert np.abs(together[n][1].astype(int) - alone[1][n]).max() <= 1

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 
 from reverie.client import rtc_tuning, sending
 from reverie.client.errors import BadRequest, ConnectionLost, MediaFailed, ReverieError, error_from
+from reverie.client.over_socket import CODEC, OverSocket
 from reverie.client.protocol import (
     Answer,
     Candidate,
@@ -27,6 +28,7 @@ from reverie.client.protocol import (
     FromClient,
     FromServer,
     GenerationEnded,
+    Media,
     Offer,
     Prompt,
     PromptAck,
@@ -42,6 +44,10 @@ from reverie.client.protocol import (
 IceServers: TypeAlias = tuple[str | tuple[str, str, str], ...]  # addresses, or (address, user, password)
 
 
+ICE_PATIENCE_S = 8.0  # then the pictures go over the WebSocket too
+WAYS = ("auto", "webrtc", "websocket")
+
+
 class Link:
     """What is said and heard while it stands; `ended` holds why it does not any more."""
 
@@ -50,6 +56,7 @@ class Link:
         self._waiting: deque[asyncio.Future[None]] = deque()  # the server answers in the order it was asked
         self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[ReverieError] = asyncio.get_running_loop().create_future()
+        self.over_socket: OverSocket | None = None
 
     async def ask(self, message: Prompt | SetImage | ChangeSettings | Record) -> None:
         """Send, and wait until the server has taken it.  Raises: BadRequest with its words; ConnectionLost."""
@@ -79,12 +86,25 @@ class Link:
             raise self.ended.result()
         await peer.setRemoteDescription(RTCSessionDescription(self._answer.result(), "answer"))
 
+    async def switch(self, camera: MediaStreamTrack, on_track: Callable[[MediaStreamTrack], None]) -> None:
+        """From now on the pictures go this way."""
+        await self.say(Media(CODEC))
+        self.over_socket = OverSocket(self._send, camera, on_track)
+
+    async def _send(self, data: bytes) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await self._socket.send(data)
+
     async def listen(self) -> None:
         """Hear the server until it hangs up."""
         reason: ReverieError | None = None
         try:
             async for text in self._socket:
-                match message := read(str(text)):
+                if isinstance(text, bytes):
+                    if self.over_socket is not None:
+                        self.over_socket.hear(text)
+                    continue
+                match message := read(text):
                     case Answer(sdp):
                         self._answer.set_result(sdp)
                     case PromptAck() | SetImageAck() | SettingsAck() | RecordAck():
@@ -115,10 +135,16 @@ def _ice_server(server: str | tuple[str, str, str]) -> RTCIceServer:
 
 @asynccontextmanager
 async def link(
-    url: str, model: str, api_key: str, ice_servers: IceServers, ca: str, sources: Sequence[MediaStreamTrack],
-    on_track: Callable[[MediaStreamTrack], None], hear: Callable[[FromServer], None],
-) -> AsyncIterator[tuple[Link, RTCPeerConnection]]:  # fmt: skip
-    """An open WebSocket, and a peer connection that still has to be offered.  Raises: ReverieError."""
+    url: str, model: str, api_key: str, ice_servers: IceServers, ca: str, way: str,
+    sources: Callable[[], Sequence[MediaStreamTrack]], on_track: Callable[[MediaStreamTrack], None],
+    hear: Callable[[FromServer], None],
+) -> AsyncIterator[tuple[Link, Callable[[], Awaitable[None]]]]:  # fmt: skip
+    """An open WebSocket, and what opens the way for pictures: by WebRTC, unless that fails.  Raises: ReverieError.
+
+    Args: sources: subscribes to camera and microphone, in this order.
+    """
+    if way not in WAYS:
+        raise BadRequest(f"media goes one of these ways: {', '.join(WAYS)}, got {way!r}")
     rtc_tuning.apply()
     try:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else None
@@ -132,26 +158,58 @@ async def link(
         raise BadRequest(words or f"the server answered {error.response.status_code}") from None
     except (OSError, WebSocketException, TimeoutError) as error:
         raise ConnectionLost(f"{url} cannot be reached: {error}") from None
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[_ice_server(each) for each in ice_servers]))
     mine = Link(socket, hear)
-    for track in sources:
-        sender = peer.addTrack(track)
-        if track.kind == "video":
-            sending.steer(sender)
-    peer.on("track", on_track)
+    tasks = [asyncio.create_task(mine.listen())]
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[_ice_server(each) for each in ice_servers]))
 
-    def changed() -> None:
-        if peer.connectionState == "failed":
-            mine.end(MediaFailed("the video connection failed; a firewall may block it"))
+    async def open_media() -> None:
+        if way == "websocket":
+            return await mine.switch(sources()[0], on_track)
+        settled = _watched(peer, mine)
+        for track in sources():
+            sender = peer.addTrack(track)
+            if track.kind == "video":
+                sending.steer(sender)
+        peer.on("track", on_track)
+        await mine.offer(peer)
+        tasks.append(asyncio.create_task(choose(settled)))
 
-    peer.on("connectionstatechange", changed)
-    listening = asyncio.create_task(mine.listen())
+    async def choose(settled: asyncio.Future[bool]) -> None:
+        """A firewall that swallows packets lets ICE try for half a minute."""
+        with contextlib.suppress(TimeoutError):
+            if await asyncio.wait_for(settled, ICE_PATIENCE_S if way == "auto" else None):
+                return
+        if way == "webrtc":
+            return mine.end(MediaFailed("the video connection failed; a firewall may block it"))
+        await peer.close()
+        await mine.switch(sources()[0], on_track)
+
     try:
-        yield mine, peer
+        yield mine, open_media
     finally:
-        listening.cancel()
+        for task in tasks:
+            task.cancel()
+        if mine.over_socket is not None:
+            mine.over_socket.close()
         await peer.close()
         await socket.close()
+
+
+def _watched(peer: RTCPeerConnection, mine: Link) -> asyncio.Future[bool]:
+    """Whether it ever connects; if it fails after that, the link ends."""
+    settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def changed() -> None:
+        if peer.connectionState == "connected" and not settled.done():
+            settled.set_result(True)
+        elif peer.connectionState == "failed":
+            if settled.done():
+                mine.end(MediaFailed("the video connection failed"))
+            else:
+                settled.set_result(False)
+
+    peer.on("connectionstatechange", changed)
+    return settled
 
 
 def address(url: str, model: str = "") -> str:

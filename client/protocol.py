@@ -91,6 +91,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """Client (ours), instead of an offer or after one that failed: pictures are binary messages, see socket_media."""
+
+    type: ClassVar[str] = "media"
+    codec: str  # VP8 or H264, both ways
+
+
+@dataclass(frozen=True, slots=True)
 class LivekitJoin:
     """Client: media will go through LiveKit's signalling.  Old versions put the first prompt or picture in here."""
 
@@ -149,6 +157,14 @@ class RecordAck:
     success: bool
     error: str | None = None
     recording_id: str | None = None  # of /v1/recordings
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAck:
+    """Server (ours): binary messages are understood now."""
+
+    type: ClassVar[str] = "media_ack"
+    codec: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +250,10 @@ class Failure:
     error_type: str
 
 
-FromClient = Prompt | SetImage | ChangeSettings | Record | Offer | Candidate | LivekitJoin
+FromClient = Prompt | SetImage | ChangeSettings | Record | Offer | Candidate | Media | LivekitJoin
 FromServer = (
-    PromptAck | SetImageAck | SettingsAck | RecordAck | RecordingEnded | Answer | Candidate | SessionId | RoomInfo
-    | QueuePosition
+    PromptAck | SetImageAck | SettingsAck | RecordAck | MediaAck | RecordingEnded | Answer | Candidate | SessionId
+    | RoomInfo | QueuePosition
     | GenerationStarted | GenerationTick | GenerationEnded | PromptEnhanced | Status | EffectSkipped | FrameShown
     | Failure
 )  # fmt: skip
@@ -284,6 +300,10 @@ def parse(text: str | bytes) -> FromClient:
             return Offer(holds.text(body, "sdp", holds.MAX_SDP))
         case "ice-candidate":
             return Candidate(holds.candidate(body.get("candidate")))
+        case "media":
+            if body.get("codec") not in ("VP8", "H264"):
+                raise ValueError(f"codec must be VP8 or H264, got {str(body.get('codec'))[:40]!r}")
+            return Media(body["codec"])
         case "livekit_join":
             return _livekit_join(body)
         case str() as other:

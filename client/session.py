@@ -47,7 +47,7 @@ class _Look:
 class Session:
     """Made by `connect`.  Iterate it for frames, or take `track`; not both for the same frames."""
 
-    def __init__(self, camera: Counted, where: tuple[str, str, str, IceServers, str], reconnect: bool) -> None:
+    def __init__(self, camera: Counted, where: tuple[str, str, str, IceServers, str, str], reconnect: bool) -> None:
         self._camera, self._where, self._again = camera, where, reconnect
         self._relay, self._look, self._link = MediaRelay(), _Look(), None  # type: Any, _Look, Link | None
         self._microphone: MediaStreamTrack | None = None
@@ -154,14 +154,11 @@ class Session:
         attempt = 0
         while True:
             try:
-                async with link(*self._where, self._sources(), self._on_track, self._hear) as (
-                    mine,
-                    peer,
-                ):
+                async with link(*self._where, self._sources, self._on_track, self._hear) as (mine, open_media):
                     await mine.ask(self._look.settings)
                     if self._look.prompt is not None:
                         await self._send_prompt(mine, self._look.prompt)
-                    await mine.offer(peer)
+                    await open_media()
                     self._link, attempt = mine, 0
                     self._tell(Connected())
                     if not ready.done():
@@ -264,7 +261,7 @@ async def connect(
     url: str, source: Source | Any, prompt: str = "", *, blend: Mapping[str, float] | None = None,
     strength: float = 1.0, seed: int = 0, mask: str = "none", enhance: bool = False, model: str = "", api_key: str = "",
     ca: str = "", ice_servers: IceServers = (), microphone: MediaStreamTrack | None = None, reconnect: bool = True,
-    timeout_s: float = 15.0,
+    timeout_s: float = 15.0, media: str = "auto",
 ) -> AsyncIterator[Session]:  # fmt: skip
     """A session with a Reverie server; leaving the block hangs up.
 
@@ -276,10 +273,11 @@ async def connect(
             of each kind the first is used.
         ca: a file (PEM) of certificates to trust, as what `reverie serve --lan` made: DATA/tls/cert.pem.
         microphone: a track of sound to send along; it comes back, in time with the picture, in `Session.sound`.
+        media: the way of pictures: "webrtc"; "websocket", without sound; "auto" is the second once the first failed.
         reconnect: connect again by itself, with the same look, when the connection is lost.
     Raises: BadSource; ConnectionLost, AtCapacity, NotReady, UnknownModel, BadRequest: no session came to be.
     """
-    session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers, ca), reconnect)
+    session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers, ca, media), reconnect)
     session._look.settings = ChangeSettings(strength, seed, True, None if mask == "none" else mask)
     session._microphone = microphone
     if prompt.strip() or blend:

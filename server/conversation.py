@@ -15,6 +15,8 @@ from reverie.client.protocol import (
     FromClient,
     FromServer,
     LivekitJoin,
+    Media,
+    MediaAck,
     Offer,
     Part,
     Prompt,
@@ -31,6 +33,7 @@ from reverie.server.publisher import Publisher
 from reverie.server.returning import Hint, Visit
 from reverie.server.rooms import Room
 from reverie.server.session import Session
+from reverie.server.socket_media import SocketMedia
 
 EMPTY = "the prompt is empty; set_image with nulls shows the camera"
 
@@ -45,6 +48,7 @@ class Conversation:
         self._node: Node = socket.app.state.node
         self._stack = ExitStack()
         self._room: Room | None = None
+        self._media: SocketMedia | None = None
         self._picture_name = ""  # of the reference picture, if there is one
         self.visit = Visit(None, ())
 
@@ -59,14 +63,32 @@ class Conversation:
                 self._send(Answer(await self._publisher.answer(sdp)))
             case Candidate():
                 await self._publisher.add_candidate(message)
+            case Media(codec):
+                await self._take_over(codec)
             case LivekitJoin():
                 await self._join(message)
+
+    def hear(self, data: bytes) -> None:
+        """A binary message.  Raises: ValueError."""
+        if self._media is None:
+            raise ValueError('binary messages are pictures, and come after {"type": "media"}; all others are JSON text')
+        self._media.hear(data)
 
     def close(self, lost: bool) -> None:
         """Args: lost: the client did not want it, so it will come back."""
         self._stack.close()
+        if self._media is not None:
+            self._media.close()
         if lost:
             self._node.returning.keep(self._hint, self.visit)
+
+    async def _take_over(self, codec: str) -> None:
+        """The WebSocket carries the pictures too from now on."""
+        if self._media is not None:
+            self._media.close()
+        await self._publisher.close()
+        self._media = SocketMedia(self._socket, self._session, codec)
+        self._send(MediaAck(codec))
 
     async def _join(self, message: LivekitJoin) -> None:
         if self._room is not None:

@@ -12,6 +12,8 @@ from reverie.server.peer import Peer
 from reverie.server.session import Session
 from reverie.server.settings import Settings
 
+SWITCH_S = 10.0
+
 
 class Publisher:
     """Owner of the one peer connection between them."""
@@ -20,6 +22,7 @@ class Publisher:
         """Args: shown: whether it is sent the session's output; else its leaving ends the session."""
         self._session, self._settings, self._shown = session, settings, shown
         self.connected = asyncio.Event()
+        self._closed = False
         self._peer: Peer | None = None
         self._kinds: set[str] = set()
 
@@ -28,7 +31,7 @@ class Publisher:
         if self._peer is not None:
             raise BadOffer("a session takes one offer; open another WebSocket for another")
         closed = (lambda: None) if self._shown else self._session.over.set
-        self._peer = Peer(self._settings, self._on_track, self._session.media_failed, closed, self.connected)
+        self._peer = Peer(self._settings, self._on_track, self._on_failed, closed, self.connected)
         return await self._peer.answer(sdp)
 
     async def add_candidate(self, message: Candidate) -> None:
@@ -37,8 +40,19 @@ class Publisher:
             await self._peer.add_candidate(message)
 
     async def close(self) -> None:
-        if self._peer is not None:
-            await self._peer.close()
+        self._closed = True
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            await peer.close()
+
+    def _on_failed(self) -> None:
+        """What never connected leaves its client some time to send the pictures another way."""
+        patience_s = 0.0 if self.connected.is_set() or not self._shown else SWITCH_S
+        asyncio.get_running_loop().call_later(patience_s, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self._closed:
+            self._session.media_failed()
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         """The first track of a kind is the camera or the sound, and is answered with the session's."""

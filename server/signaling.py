@@ -207,7 +207,10 @@ async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender
         while (packet := await inbox.next(session.over)) is not None:
             data = packet.get("text")
             try:
-                await conversation.obey(parse(data if data is not None else packet.get("bytes") or b""))
+                if data is None:
+                    conversation.hear(packet.get("bytes") or b"")
+                else:
+                    await conversation.obey(parse(data))
             except ValueError as error:
                 send(Failure(str(error), "bad_request"))
     except ServiceError:

@@ -1,6 +1,9 @@
-// One camera's connection to the server, kept alive: the plain WebRTC form of /v1/stream, see client/protocol.py.
+// One camera's connection to the server, kept alive: /v1/stream with WebRTC, or without where that fails; see client/protocol.py.
+
+import { SocketMedia } from "./socket-media.js";
 
 const MAX_BITRATE = 2_500_000; // bits per second, enough for 512x288 at 30 fps
+const ICE_PATIENCE_MS = 8000; // a firewall that swallows packets lets ICE try for half a minute
 const FIRST_WAIT_MS = 400;
 const TRIES = 8; // about half a minute
 const FATAL = new Set(["model_not_found", "bad_offer", "unsupported", "at_capacity"]);
@@ -23,10 +26,13 @@ export class Connection {
     url.search = location.search;
     const socket = this.socket = new WebSocket(url);
     const peer = this.peer = this.openPeer();
+    socket.binaryType = "arraybuffer";
+    this.connected = false;
     let last = Promise.resolve(); // messages are handled one after the other
     this.failure = "";
     socket.onopen = () => this.offer().catch((error) => this.lost(error.message));
     socket.onmessage = ({ data }) => {
+      if (data instanceof ArrayBuffer) return void this.over?.hear(data);
       last = last.then(() => peer === this.peer && this.receive(JSON.parse(data))).catch((error) => this.lost(error.message));
     };
     socket.onclose = ({ reason }) => last.then(() => {
@@ -53,13 +59,35 @@ export class Connection {
     peer.onconnectionstatechange = () => {
       if (peer !== this.peer) return;
       if (peer.connectionState === "connected") {
-        this.tries = 0;
-        this.hooks.state("live", "Live");
+        this.flows();
       }
       if (peer.connectionState === "disconnected") this.hooks.state("waiting", "Video interrupted, waiting");
-      if (peer.connectionState === "failed") this.lost("the video connection failed; a firewall may block it");
+      if (peer.connectionState === "failed") this.connected ? this.lost("the video connection failed") : this.overSocket();
     };
     return peer;
+  }
+
+  flows() {
+    clearTimeout(this.patience);
+    this.connected = true;
+    this.tries = 0;
+    this.hooks.state("live", "Live");
+  }
+
+  /** The pictures go over the WebSocket: a firewall lets no UDP through. */
+  async overSocket() {
+    clearTimeout(this.patience);
+    if (this.over || this.connected) return;
+    const { socket, peer } = this;
+    peer.close();
+    try {
+      const over = await SocketMedia.open(this.media, (data) => socket.readyState === WebSocket.OPEN && socket.send(data));
+      if (peer !== this.peer) return over.close();
+      this.over = over;
+      this.hooks.picture(over.stream);
+    } catch (error) {
+      if (peer === this.peer) this.lost(error.message);
+    }
   }
 
   async offer() {
@@ -73,7 +101,11 @@ export class Connection {
   }
 
   async receive(message) {
-    if (message.type === "answer") return this.peer.setRemoteDescription(message);
+    if (message.type === "answer") {
+      this.patience = setTimeout(() => this.overSocket(), ICE_PATIENCE_MS);
+      return this.peer.setRemoteDescription(message);
+    }
+    if (message.type === "media_ack") return this.flows();
     if (message.type === "ice-candidate") return message.candidate && this.peer.addIceCandidate(message.candidate);
     if (message.type === "error") {
       this.failure = message.error;
@@ -85,6 +117,7 @@ export class Connection {
   /** Another camera or microphone, without a new connection where the kinds of tracks stay. */
   async replace(media) {
     this.media = media;
+    if (this.over) return this.over.replace(media);
     const kinds = (tracks) => tracks.map((track) => track.kind).sort().join();
     if (kinds(media.getTracks()) !== kinds(this.peer.getSenders().map((sender) => sender.track).filter(Boolean))) {
       this.hangUp();
@@ -105,6 +138,9 @@ export class Connection {
 
   hangUp() {
     const { socket, peer } = this;
+    clearTimeout(this.patience);
+    this.over?.close();
+    this.over = null;
     this.socket = { readyState: WebSocket.CLOSED };
     this.peer = { getStats: async () => new Map(), getSenders: () => [] };
     socket.close?.();
@@ -119,6 +155,7 @@ export class Connection {
 
   /** Estimated glass-to-glass time in ms from what browser and server measure of its parts; undefined before it can be known. */
   async delay(stepMs) {
+    if (this.over) return this.over.age;
     const stats = [...(await this.peer.getStats()).values()];
     const sent = stats.find((s) => s.type === "outbound-rtp" && s.kind === "video");
     const got = stats.find((s) => s.type === "inbound-rtp" && s.kind === "video");

@@ -54,7 +54,7 @@ async def test_frames_come_back_styled_and_say_which_they_were(toy: Any) -> None
 
 
 async def test_a_sender_that_is_slow_misses_frames_and_keeps_none_back() -> None:
-    session = reverie.Session(Counted(track_of(Frames([picture()] * 40, fps=240))), ("", "", "", ()), False)
+    session = reverie.Session(Counted(track_of(Frames([picture()] * 40, fps=240))), ("", "", "", (), "", "auto"), False)
     (track,) = session._sources()
     await track.recv()
     while session._camera.count < 20:

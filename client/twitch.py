@@ -1,6 +1,7 @@
 """Viewers of a Twitch channel change the look: `python -m reverie.client.twitch CHANNEL`; they write `!look film noir`.
 
-Reads the chat as an anonymous guest (IRC over WebSocket): no account, no token, nothing is ever written.
+Reads the chat as an anonymous guest (IRC over WebSocket): no account, no token, nothing is ever written.  With a token
+(`--token-file`) it uses EventSub, and a reward of channel points (`--reward`) changes the look as well.
 """
 
 from __future__ import annotations
@@ -11,24 +12,19 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from pathlib import Path
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from reverie.client.errors import ReverieError
+from reverie.client.eventsub import Refused, events
 from reverie.client.remote import Remote
+from reverie.client.wishes import Line, Plan, Queue, Rules, Vote, Wish
 
 CHAT = "wss://irc-ws.chat.twitch.tv:443"
-MAX_PROMPT = 120
-AGAIN_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    user: str  # login, lower case
-    text: str
-    moderator: bool  # or the channel's owner
+AGAIN_S, LOOK_S = 3.0, 0.2  # before another try; between two looks at the plan
+Lines = Callable[[], AsyncIterator[Line]]
 
 
 def parse(raw: str) -> Line | None:
@@ -43,31 +39,6 @@ def parse(raw: str) -> Line | None:
     known = dict(tag.split("=", 1) for tag in tags.split(";") if "=" in tag)
     above = known.get("mod") == "1" or "broadcaster/" in known.get("badges", "")
     return Line(prefix[1:].partition("!")[0].lower(), rest.partition(" :")[2].strip(), above)
-
-
-@dataclass
-class Rules:
-    """Whose wish counts; pure but for its memory of who wished when."""
-
-    command: str = "!look"
-    cooldown_s: float = 30.0  # of each viewer; moderators have none
-    moderators_only: bool = False
-    allow: frozenset[str] = frozenset()  # users; empty is everybody
-    deny: frozenset[str] = frozenset()
-    _last: dict[str, float] = field(default_factory=dict)
-
-    def wish(self, line: Line, now: float) -> str | None:
-        """The look a line asks for, if its writer may; the server's deny list has the last word."""
-        first, _, prompt = line.text.partition(" ")
-        prompt = " ".join(prompt.split())[:MAX_PROMPT]
-        if first.lower() != self.command or not prompt or line.user in self.deny:
-            return None
-        if (self.allow and line.user not in self.allow) or (self.moderators_only and not line.moderator):
-            return None
-        if not line.moderator and now - self._last.get(line.user, -1e9) < self.cooldown_s:
-            return None
-        self._last[line.user] = now
-        return prompt
 
 
 async def chat(channel: str, url: str = CHAT) -> AsyncIterator[Line]:
@@ -85,28 +56,38 @@ async def chat(channel: str, url: str = CHAT) -> AsyncIterator[Line]:
 
 
 async def follow(
-    channel: str, rules: Rules, remote: Remote, url: str = CHAT, now: Callable[[], float] = time.monotonic
+    lines: Lines, rules: Rules, plan: Plan, remote: Remote, now: Callable[[], float] = time.monotonic
 ) -> None:
-    """For ever: wishes become looks, in the order they come."""
-    while True:
-        try:
-            async for line in chat(channel, url):
-                if (prompt := rules.wish(line, now())) is not None:
-                    await _wear(remote, line.user, prompt)
-        except (OSError, WebSocketException) as error:
-            print(f"the chat cannot be reached: {error}; trying again", file=sys.stderr)
-        await asyncio.sleep(AGAIN_S)
-
-
-async def _wear(remote: Remote, user: str, prompt: str) -> None:
+    """For ever, or until Twitch refuses: wishes become looks as the plan says.  Raises: Refused."""
+    wearing = asyncio.create_task(_wear(plan, remote, now))
     try:
-        await remote.wear(prompt, transition_s=1.0)
-        print(f"{user}: {prompt}", flush=True)
-    except ReverieError as refusal:
-        print(f"{user}: {refusal}", file=sys.stderr)
+        while True:
+            try:
+                async for line in lines():
+                    wish = rules.wish(line, now())
+                    if wish is not None and not plan.add(wish, now()):
+                        print(f"{wish.user}: too many wait", file=sys.stderr)
+            except (OSError, WebSocketException) as error:
+                print(f"Twitch cannot be reached: {error}; trying again", file=sys.stderr)
+            await asyncio.sleep(AGAIN_S)
+    finally:
+        wearing.cancel()
 
 
-def main() -> None:
+async def _wear(plan: Plan, remote: Remote, now: Callable[[], float]) -> None:
+    while True:
+        wish: Wish | None = plan.due(now())
+        if wish is None:
+            await asyncio.sleep(LOOK_S)
+            continue
+        try:
+            await remote.wear(wish.prompt, transition_s=1.0)
+            print(f"{wish.user}: {wish.prompt}", flush=True)
+        except ReverieError as refusal:
+            print(f"{wish.user}: {refusal}", file=sys.stderr)
+
+
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("channel")
     parser.add_argument("--command", default="!look")
@@ -114,13 +95,44 @@ def main() -> None:
     parser.add_argument("--moderators-only", action="store_true")
     parser.add_argument("--allow", default="", help="only these users, comma separated")
     parser.add_argument("--deny", default="", help="none of these users")
+    parser.add_argument("--deny-words", type=Path, metavar="FILE", help="prompts with one of its lines are refused")
+    parser.add_argument("--mode", choices=("queue", "vote"), default="queue", help="one after the other, or by vote")
+    parser.add_argument("--hold", type=float, default=0.0, help="seconds that a look of the queue stays at least")
+    parser.add_argument("--round", type=float, default=30.0, help="seconds of a vote")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="holds a Twitch token with user:read:chat")
+    parser.add_argument("--reward", default="", help="title or id of a reward of channel points; needs a token")
     parser.add_argument("--server", default="http://127.0.0.1:8080")
     parser.add_argument("--session", default="newest")
     parser.add_argument("--api-key", default="")
-    asked = parser.parse_args()
+    return parser
+
+
+def rules_of(asked: argparse.Namespace) -> Rules:
+    """Raises: OSError if the file of words cannot be read."""
     users = lambda text: frozenset(name.strip().lower() for name in text.split(",") if name.strip())
-    rules = Rules(asked.command, asked.cooldown, asked.moderators_only, users(asked.allow), users(asked.deny))
-    asyncio.run(follow(asked.channel, rules, Remote(asked.server, asked.session, asked.api_key)))
+    text = asked.deny_words.read_text() if asked.deny_words is not None else ""
+    words = tuple(line.strip().lower() for line in text.splitlines() if line.strip())
+    return Rules(
+        asked.command.lower(), asked.cooldown, asked.moderators_only, users(asked.allow), users(asked.deny), words
+    )
+
+
+def main() -> None:
+    parser = arguments()
+    asked = parser.parse_args()
+    if asked.reward and asked.token_file is None:
+        parser.error("--reward needs --token-file")
+    try:
+        rules = rules_of(asked)
+        token = asked.token_file.read_text().strip() if asked.token_file is not None else ""
+    except OSError as error:
+        parser.error(str(error))
+    plan: Plan = Queue(asked.hold) if asked.mode == "queue" else Vote(asked.round)
+    lines: Lines = lambda: events(asked.channel, token, asked.reward) if token else chat(asked.channel)
+    try:
+        asyncio.run(follow(lines, rules, plan, Remote(asked.server, asked.session, asked.api_key)))
+    except Refused as refusal:
+        sys.exit(str(refusal))
 
 
 if __name__ == "__main__":

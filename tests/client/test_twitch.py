@@ -1,6 +1,7 @@
 """Looks by chat; Twitch itself is a fake server on loopback that speaks its IRC."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
-from reverie.client.twitch import Line, Rules, follow, parse
+from reverie.client.twitch import arguments, chat, follow, parse, rules_of
+from reverie.client.wishes import Line, Queue, Rules
 
 SAID = "@badges={};mod={};user-type= :{}!{}@x.tmi.twitch.tv PRIVMSG #channel :{}"
 
@@ -22,17 +24,6 @@ def test_a_line_tells_who_and_whether_a_moderator() -> None:
     assert parse(SAID.format("", 0, "Ann", "ann", "!look a : b")) == Line("ann", "!look a : b", False)
     assert parse(SAID.format("broadcaster/1", 0, "me", "me", "hi")) == Line("me", "hi", True)
     assert parse(":tmi.twitch.tv 001 justinfan1 :Welcome") is None
-
-
-def test_cooldown_lists_and_moderators() -> None:
-    ann, mod = Line("ann", "!look  film   noir", False), Line("mod", "!LOOK red", True)
-    rules = Rules(cooldown_s=10)
-    assert [rules.wish(ann, now) for now in (0, 9, 10)] == ["film noir", None, "film noir"]
-    assert [rules.wish(mod, now) for now in (0, 1)] == ["red", "red"]
-    assert Rules(moderators_only=True).wish(ann, 0) is None
-    assert Rules(allow=frozenset({"bob"})).wish(ann, 0) is None
-    assert Rules(deny=frozenset({"ann"})).wish(ann, 0) is None
-    assert Rules().wish(Line("ann", "hello", False), 0) is None
 
 
 async def test_a_chat_changes_the_look_and_pings_are_answered() -> None:
@@ -52,8 +43,9 @@ async def test_a_chat_changes_the_look_and_pings_are_answered() -> None:
 
     async with serve(twitch, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        following = asyncio.create_task(follow("Channel", Rules(), Worn(), f"ws://127.0.0.1:{port}"))  # type: ignore[arg-type]
-        async with asyncio.timeout(5):
+        lines = lambda: chat("Channel", f"ws://127.0.0.1:{port}")
+        following = asyncio.create_task(follow(lines, Rules(), Queue(0.0), Worn()))  # type: ignore[arg-type]
+        async with asyncio.timeout(60):
             while not Worn.looks or len(heard) < 4:
                 await asyncio.sleep(0.01)
         following.cancel()
@@ -61,3 +53,14 @@ async def test_a_chat_changes_the_look_and_pings_are_answered() -> None:
             await following
     assert Worn.looks == ["red"]
     assert heard[1].startswith("NICK justinfan") and heard[2] == "JOIN #channel" and heard[3] == "PONG :tmi.twitch.tv"
+
+
+def test_what_is_said_on_the_command_line_is_the_rule(tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    words.write_text("Blood\n\n gore \n")
+    asked = arguments().parse_args(
+        ["me", "--command", "!Style", "--allow", "Ann, bob", "--moderators-only", "--deny-words", str(words)]
+    )
+    rules = rules_of(asked)
+    assert (rules.command, rules.allow, rules.words) == ("!style", frozenset({"ann", "bob"}), ("blood", "gore"))
+    assert rules.moderators_only and (asked.mode, asked.hold, asked.round) == ("queue", 0.0, 30.0)

@@ -107,9 +107,9 @@ def test_a_pool_that_hangs_is_replaced(
     frame, _, contents = models
     made = Device(2)
     number = next(n for n, node in enumerate(frame.nodes) if type(node.task).__name__ == "Modulate")
-    nothing = replace(frame.nodes[number].task, width=0, begin=0, end=1 << 30)  # touches nothing, for seconds
+    nothing = replace(frame.nodes[number].task, width=0, begin=0, end=(1 << 31) - 1)  # touches nothing, for seconds
     hangs = Instance(Loaded(changed(frame, number, task=nothing), checked=True), contents)
-    monkeypatch.setattr(device, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(device, "TIMEOUT_S", 0.3)  # long enough to have begun
     with pytest.raises(RuntimeError, match="did not end"):
         made.frame([hangs])
     broken = made.pool

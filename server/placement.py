@@ -47,11 +47,22 @@ _CLAIM = (
 local prefix, session, tenant, model = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local asked, stay, limit, lease_ms = ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
 local key, mine = prefix .. 'session:' .. session, prefix .. 'tenant:' .. tenant
+local function take(id, url)
+  redis.call('HSET', key, 'node', id, 'tenant', tenant, 'url', url)
+  redis.call('PEXPIRE', key, lease_ms)
+  for _, set in ipairs({prefix .. 'leases:' .. id, mine}) do
+    redis.call('ZADD', set, now + lease_ms, session)
+    redis.call('PEXPIRE', set, lease_ms)
+  end
+  return {'ok', id, url}
+end
 local owner = redis.call('HGET', key, 'node')
 if owner then
   if redis.call('HGET', key, 'tenant') ~= tenant then return {'taken'} end
   local lives = redis.call('ZSCORE', prefix .. 'nodes', owner)
-  if lives and tonumber(lives) > now then return {'ok', owner, redis.call('HGET', key, 'url')} end
+  if lives and tonumber(lives) > now and redis.call('HGET', prefix .. 'node:' .. owner, 'draining') == '0' then
+    return take(owner, redis.call('HGET', key, 'url'))
+  end
   redis.call('ZREM', prefix .. 'leases:' .. owner, session)
 end
 redis.call('ZREMRANGEBYSCORE', mine, '-inf', now)
@@ -75,13 +86,7 @@ for _, id in ipairs(redis.call('ZRANGE', prefix .. 'nodes', 0, -1)) do
   end
 end
 if not best then return {'full', tostring(slots_in_all)} end
-redis.call('HSET', key, 'node', best[1], 'tenant', tenant, 'url', best[2])
-redis.call('PEXPIRE', key, lease_ms)
-for _, set in ipairs({prefix .. 'leases:' .. best[1], mine}) do
-  redis.call('ZADD', set, now + lease_ms, session)
-  redis.call('PEXPIRE', set, lease_ms)
-end
-return {'ok', best[1], best[2]}
+return take(best[1], best[2])
 """
 )
 _RELEASE = """
@@ -110,8 +115,8 @@ class About:
 class Placement:
     """The scripts, for one fleet."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
-        self._redis, self._keys = redis, keys
+    def __init__(self, redis: Redis, keys: Keys, node_ms: int = NODE_MS, lease_ms: int = LEASE_MS) -> None:
+        self._keys, self._node_ms, self._lease_ms = keys, node_ms, lease_ms
         self._beat, self._claim, self._release = map(redis.register_script, (_BEAT, _CLAIM, _RELEASE))
 
     async def beat(self, about: About, sessions: dict[str, str]) -> list[str]:
@@ -124,7 +129,9 @@ class Placement:
             "url": about.url, "device": about.device, "models": ",".join(about.models), "slots": about.slots,
             "load": round(about.load, 3), "draining": int(about.draining),
         }  # fmt: skip
-        lost = await self._run(self._beat, about.id, json.dumps(told), NODE_MS, LEASE_MS, json.dumps(sessions))
+        lost = await self._run(
+            self._beat, about.id, json.dumps(told), self._node_ms, self._lease_ms, json.dumps(sessions)
+        )
         return [_text(session) for session in lost]
 
     async def claim(
@@ -137,7 +144,7 @@ class Placement:
             limit: sessions of this tenant at once, 0 for any number.
         Raises: Elsewhere; AtCapacity; NotReady if no node has the model; redis.RedisError.
         """
-        said = await self._run(self._claim, session, tenant, model, asked, int(stay), limit, LEASE_MS)
+        said = await self._run(self._claim, session, tenant, model, asked, int(stay), limit, self._lease_ms)
         answer, *rest = [_text(each) for each in said]
         if answer == "tenant":
             raise AtCapacity(limit, what="sessions of this tenant")

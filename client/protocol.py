@@ -125,6 +125,7 @@ class QueuePosition:
     type: ClassVar[str] = "queue_position"
     position: int
     queue_size: int
+    eta_s: float | None = None  # (ours) seconds until then, if visits go on ending as they did; None if nobody knows
 
 
 @dataclass(frozen=True, slots=True)

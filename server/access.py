@@ -20,11 +20,12 @@ from starlette.requests import HTTPConnection
 
 from reverie.server.client_tokens import Grant, Signer
 from reverie.server.errors import Unauthorized
+from reverie.server.fair import TIERS
 from reverie.server.lan import Door
+from reverie.server.placement import Holder
 from reverie.server.settings import Settings
 
 log = logging.getLogger(__name__)
-TIERS = ("priority", "standard", "flex")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")  # also a folder's
 MAX_KEY = 6000  # characters; a client token with everything in it
 
@@ -48,6 +49,10 @@ class Caller:
     tenant: Tenant
     credential: str = ""  # digest of the key or token, never itself
     grant: Grant | None = None
+
+    @property
+    def holder(self) -> Holder:
+        return Holder(self.tenant.name, self.tenant.tier)
 
     def may_use(self, *models: str) -> None:
         """Args: models: a model under all its names.  Raises Unauthorized unless one of them is allowed."""

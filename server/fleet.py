@@ -11,30 +11,46 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import RedisError
 
+from reverie.client.protocol import QueuePosition
+from reverie.server import fair
 from reverie.server.embedded import EmbeddedRedis
-from reverie.server.errors import NotReady
+from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity
+from reverie.server.fair import Load
 from reverie.server.keys import BEAT_S, Keys
-from reverie.server.placement import About, Placement
+from reverie.server.line import position
+from reverie.server.placement import About, Holder, Placement, Wait
 from reverie.server.settings import Settings
 
 log = logging.getLogger(__name__)
+LOOK_S = 0.5  # between looks of those who wait
 WAIT_S = 10.0  # that a new session waits for Redis to come back
 TRY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a place is asked for."""
+
+    stay: bool = False  # at this node if it has one: the client cannot follow a redirect
+    limit: int = 0  # sessions of the tenant at once, 0 for any number
+    tell: Callable[[QueuePosition], None] | None = None  # what to do with news for one that waits; None waits not
 
 
 class Fleet:
     """Membership of one node.  Lives on the event loop."""
 
-    def __init__(self, settings: Settings, url: str, about: Callable[[], About], ours: Callable[[], dict[str, str]]):
-        """Args: url: where clients reach this node.  ours: sessions that run here, id -> tenant."""
+    def __init__(self, settings: Settings, url: str, about: Callable[[], About], ours: Callable[[], dict[str, Holder]]):
+        """Args: url: where clients reach this node.  ours: sessions that run here."""
         self.id, self.url = uuid.uuid4().hex[:12], url
         self.lost: Callable[[str], None] = lambda session: None  # another node has taken a session over
         self.connected = asyncio.Event()
@@ -44,7 +60,8 @@ class Fleet:
         self.keys = Keys(f"alone:{url}" if self.alone else settings.fleet)
         self.redis: Redis | None = None
         self._placement: Placement | None = None
-        self._claimed: dict[str, str] = {}
+        self._claimed: dict[str, Holder] = {}
+        self._moved = asyncio.Event()
 
     async def run(self) -> None:
         """Beat until cancelled; start again what has ended."""
@@ -83,10 +100,10 @@ class Fleet:
             self.connected.set()
 
     @asynccontextmanager
-    async def claim(self, session: str, tenant: str, model: str, stay: bool) -> AsyncIterator[None]:
+    async def claim(self, session: str, of: Holder, model: str, ask: Ask) -> AsyncIterator[None]:
         """A place here for a session.  Raises: Elsewhere, AtCapacity, NotReady."""
-        if await self._take(session, tenant, model, stay):
-            self._claimed[session] = tenant
+        if await self._take(session, of, model, ask):
+            self._claimed[session] = of
         try:
             yield
         finally:
@@ -94,28 +111,77 @@ class Fleet:
             if self._placement is not None and session not in self._ours():  # its client has not come back meanwhile
                 with contextlib.suppress(RedisError, OSError):  # its lease ends by itself
                     await self._placement.release(session, self.id)
+            self._moved.set()
 
-    async def _take(self, session: str, tenant: str, model: str, stay: bool) -> bool:
+    async def _take(self, session: str, of: Holder, model: str, ask: Ask) -> bool:
         until = time.monotonic() + WAIT_S
         while True:
             if self.connected.is_set() and self._placement is not None:
                 try:
-                    await self._placement.claim(
-                        session, tenant, model, self.id, stay or self.alone, self._settings.tenant_sessions
-                    )
+                    await self._try(self._placement, session, of, model, ask)
                     return True
                 except (RedisError, OSError):
                     self.connected.clear()
             if self.alone:
                 return False
-            if time.monotonic() > until:
+            if ask.tell is None and time.monotonic() > until:
                 raise NotReady
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.connected.wait(), max(0.01, until - time.monotonic()))
 
+    async def _try(self, placement: Placement, session: str, of: Holder, model: str, ask: Ask) -> None:
+        """Raises: as `claim`; redis.RedisError."""
+        claim = partial(
+            placement.claim, session, of, model, self.id, stay=ask.stay or self.alone, limit=ask.limit
+        )  # fmt: skip
+        try:
+            return await claim(turn=self.alone)
+        except Wait:
+            full = None
+        except TenantAtCapacity:
+            raise
+        except AtCapacity as error:
+            full = error
+            if ask.tell is None:
+                tickets, load = await placement.look(model)
+                raise _full(load, len(tickets) + 1) from None
+        await self._wait(placement, session, of, model, ask, claim, full is None)
+
+    async def _wait(
+        self, placement: Placement, session: str, of: Holder, model: str, ask: Ask,
+        claim: Callable[..., Awaitable[None]], may: bool,
+    ) -> None:  # fmt: skip
+        """In line with all who wait at any node.  Args: may: whether there may be a place at once."""
+        told: QueuePosition | None = None
+        try:
+            while True:
+                tickets, load = await placement.look(model, session, of)
+                mine = next(each for each in tickets if each.id == session)
+                if may and mine in fair.admitted(tickets, load):
+                    with contextlib.suppress(AtCapacity):
+                        return await claim(turn=True)
+                now = position(mine, tickets, load)
+                if ask.tell is None or now.queue_size > self._settings.queue:
+                    raise _full(load, now.position)
+                if told is None or (now.position, now.queue_size) != (told.position, told.queue_size):
+                    ask.tell(now)
+                    told = now
+                self._moved.clear()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._moved.wait(), LOOK_S)
+                may = True
+        finally:
+            with contextlib.suppress(RedisError, OSError):
+                await placement.leave(session)
+
     async def say(self) -> None:
         """Beat now: something has changed."""
         await self._once()
+
+
+def _full(load: Load, place: int) -> AtCapacity:
+    wait_s = fair.wait_s(place, load)
+    return AtCapacity(load.slots, 10 if wait_s is None else max(1, round(wait_s)), "sessions of this fleet")
 
 
 def connect(url: str) -> Redis:

@@ -8,8 +8,13 @@ Times are Redis' own (`TIME`), never a node's: clocks of nodes may differ.
 | {F}:nodes | zset | node id -> ms at which it counts as dead | members: NODE_MS after a beat |
 | {F}:node:ID | hash | url, device, models, slots, load, draining | NODE_MS after a beat |
 | {F}:leases:ID | zset | session id -> ms at which its place is free again | members and key: LEASE_MS |
+| {F}:flex:ID | zset | the same, of the tier flex | the same |
 | {F}:tenant:T | zset | session id -> the same | members and key: LEASE_MS |
-| {F}:session:ID | hash | node, tenant, url | LEASE_MS after a beat |
+| {F}:session:ID | hash | node, tenant, tier, url, since (ms) | LEASE_MS after a beat |
+| {F}:use | hash | tenant -> average of its places, when (ms), its places then | members: once forgotten |
+| {F}:lasted | list | ms that the last 64 sessions lasted | never |
+| {F}:waiters | zset | ticket -> ms at which nobody waits with it any more | members: WAITER_MS |
+| {F}:waiting | hash | ticket -> tenant, tier, since (ms), model | with its member of waiters |
 | {F}:journal:ID | stream | what a session wants, encrypted; newest last | JOURNAL_S after the last entry |
 """
 
@@ -20,6 +25,7 @@ from dataclasses import dataclass
 NODE_MS = 4_000  # a node that is silent for so long is dead
 BEAT_S = 1.0
 LEASE_MS = 10_000  # a session whose node is silent for so long has no place
+WAITER_MS = 5_000  # one who waits and does not say so for so long has gone
 JOURNAL_S = 600  # a client may come back for so long
 JOURNAL_ENTRIES = 32  # of one session
 

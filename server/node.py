@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import asdict
 
 import numpy as np
@@ -14,14 +14,14 @@ import numpy as np
 from reverie.client.protocol import FromServer
 from reverie.models import registry
 from reverie.models.stream import Model
-from reverie.server import catalogue, segment
+from reverie.server import catalogue, fair, segment
 from reverie.server.access import Caller, Tenant
 from reverie.server.effects import Wanted, parse
 from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity, UnknownModel
 from reverie.server.files_api import Files
-from reverie.server.fleet import Fleet
-from reverie.server.line import Line
+from reverie.server.fleet import Ask, Fleet
+from reverie.server.line import Line, Use
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
 from reverie.server.placement import About
@@ -63,7 +63,8 @@ class Node:
         self.visits: set[asyncio.Task[None]] = set()  # WebSockets and WHIP, WHEP connections being served
         self.resources: dict[str, Resource] = {}  # WHIP and WHEP connections
         self.gone: dict[str, Resource] = {}  # that ended before their client said DELETE
-        self.line = Line(settings.queue)
+        self.use = Use()
+        self.line = Line(settings.queue, lambda: self.use.load(settings.max_sessions, self._flex))
         self.rooms = Rooms()
         self.returning = Returning()
         self.files = Files(settings.data_folder / "files")
@@ -71,7 +72,7 @@ class Node:
         self.fault = ""
         self.draining = False  # takes no new sessions
         url = settings.node_url or f"http://{settings.host}:{settings.port}"
-        self.fleet = Fleet(settings, url, self._about, lambda: {each.id: each.tenant for each in self.sessions})
+        self.fleet = Fleet(settings, url, self._about, lambda: {each.id: each.holder for each in self.sessions})
         self.fleet.lost = self._end
 
     async def warm(self) -> None:
@@ -119,8 +120,8 @@ class Node:
         self.check(caller, asked)
         if self.model is None or self.draining:
             raise NotReady
-        if not self.has_place:
-            raise AtCapacity(self.settings.max_sessions)
+        if not self.has_place(caller.tenant):
+            raise self.at_capacity()
 
         def told(message: FromServer) -> None:
             self.webhooks.hear(session.id, session.tenant, message)
@@ -129,7 +130,8 @@ class Node:
         session = Session(self.model, self.engine, self.metrics, self.words, self.denied, told, self.effects)
         session.id = name or session.id
         self.metrics.sessions.inc()
-        session.tenant = caller.tenant.name
+        session.holder = caller.holder
+        began = self.use.began(session.tenant)
         self.sessions[session] = None
         about = {"session": session.id, "tenant": session.tenant}
         self.webhooks.tell("session.started", **about)
@@ -138,12 +140,30 @@ class Node:
         finally:
             self.webhooks.tell("session.ended", **about, reason=session.ending)
             del self.sessions[session]
+            self.use.ended(session.tenant, began)
             self.metrics.sessions.dec()
             self.line.move()
 
+    def claim(
+        self, session: str, caller: Caller, stay: bool, tell: Callable[[FromServer], None] | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """A place in the fleet.  Args: stay, tell: as Ask's.  Raises: Elsewhere, AtCapacity, NotReady."""
+        ask = Ask(stay, caller.tenant.sessions or self.settings.tenant_sessions, tell)
+        return self.fleet.claim(session, caller.holder, self.settings.model, ask)
+
+    def at_capacity(self) -> AtCapacity:
+        """With the time after which the next one who comes would have a place."""
+        wait_s = fair.wait_s(len(self.line) + 1, self.use.load(self.settings.max_sessions, self._flex))
+        return AtCapacity(self.settings.max_sessions, 10 if wait_s is None else max(1, round(wait_s)))
+
+    def has_place(self, tenant: Tenant) -> bool:
+        """Live sessions find the places of flex ones free."""
+        used = len(self.sessions) - (0 if tenant.tier == "flex" else self._flex)
+        return used < self.settings.max_sessions
+
     @property
-    def has_place(self) -> bool:
-        return len(self.sessions) < self.settings.max_sessions
+    def _flex(self) -> int:
+        return sum(each.holder.tier == "flex" for each in self.sessions)
 
     def check(self, caller: Caller, asked: str) -> None:
         """Raises: UnknownModel, Unauthorized; AtCapacity if the tenant's own places are taken."""

@@ -1,102 +1,33 @@
 """Which node serves a session: atomic scripts in Redis, so that no place is given twice whoever asks when.
 
-`beat` says that a node lives and what it serves; `claim` takes a place; `release` gives it back.  All three may be
-repeated.  A node that crashes says nothing: its places are free when their leases end.
+`beat` says that a node lives and what it serves; `claim` takes a place; `release` gives it back; `look` shows who
+waits.  All may be repeated.  A node that crashes says nothing: its places are free when their leases end.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from reverie.server.errors import AtCapacity, Elsewhere, NotReady
-from reverie.server.keys import LEASE_MS, NODE_MS, Keys
+from reverie.server import scripts
+from reverie.server.errors import AtCapacity, Elsewhere, NotReady, TenantAtCapacity
+from reverie.server.fair import Load, Ticket
+from reverie.server.keys import LEASE_MS, NODE_MS, WAITER_MS, Keys
 
-_NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
-_BEAT = (
-    _NOW
-    + """
-local prefix, id, about = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
-local node_ms, lease_ms, lost = tonumber(ARGV[4]), tonumber(ARGV[5]), {}
-redis.call('ZADD', prefix .. 'nodes', now + node_ms, id)
-redis.call('HSET', prefix .. 'node:' .. id, 'url', about.url, 'device', about.device, 'models', about.models,
-  'slots', about.slots, 'load', about.load, 'draining', about.draining)
-redis.call('PEXPIRE', prefix .. 'node:' .. id, node_ms)
-for session, tenant in pairs(cjson.decode(ARGV[6])) do
-  local key = prefix .. 'session:' .. session
-  local owner = redis.call('HGET', key, 'node')
-  if owner and owner ~= id then lost[#lost + 1] = session
-  else
-    redis.call('HSET', key, 'node', id, 'tenant', tenant, 'url', about.url)
-    redis.call('PEXPIRE', key, lease_ms)
-    for _, set in ipairs({prefix .. 'leases:' .. id, prefix .. 'tenant:' .. tenant}) do
-      redis.call('ZADD', set, now + lease_ms, session)
-      redis.call('PEXPIRE', set, lease_ms)
-    end
-  end
-end
-return lost
-"""
-)
-_CLAIM = (
-    _NOW
-    + """
-local prefix, session, tenant, model = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local asked, stay, limit, lease_ms = ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
-local key, mine = prefix .. 'session:' .. session, prefix .. 'tenant:' .. tenant
-local function take(id, url)
-  redis.call('HSET', key, 'node', id, 'tenant', tenant, 'url', url)
-  redis.call('PEXPIRE', key, lease_ms)
-  for _, set in ipairs({prefix .. 'leases:' .. id, mine}) do
-    redis.call('ZADD', set, now + lease_ms, session)
-    redis.call('PEXPIRE', set, lease_ms)
-  end
-  return {'ok', id, url}
-end
-local owner = redis.call('HGET', key, 'node')
-if owner then
-  if redis.call('HGET', key, 'tenant') ~= tenant then return {'taken'} end
-  local lives = redis.call('ZSCORE', prefix .. 'nodes', owner)
-  if lives and tonumber(lives) > now and redis.call('HGET', prefix .. 'node:' .. owner, 'draining') == '0' then
-    return take(owner, redis.call('HGET', key, 'url'))
-  end
-  redis.call('ZREM', prefix .. 'leases:' .. owner, session)
-end
-redis.call('ZREMRANGEBYSCORE', mine, '-inf', now)
-redis.call('ZREM', mine, session)
-if limit > 0 and redis.call('ZCARD', mine) >= limit then return {'tenant'} end
-redis.call('ZREMRANGEBYSCORE', prefix .. 'nodes', '-inf', now)
-local best, best_load, slots_in_all = nil, 2, 0
-for _, id in ipairs(redis.call('ZRANGE', prefix .. 'nodes', 0, -1)) do
-  local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining', 'url', 'load')
-  local slots = tonumber(about[1] or 0)
-  if slots > 0 and about[3] == '0' and string.find(',' .. about[2] .. ',', ',' .. model .. ',', 1, true) then
-    local leases = prefix .. 'leases:' .. id
-    redis.call('ZREMRANGEBYSCORE', leases, '-inf', now)
-    local used = redis.call('ZCARD', leases)
-    slots_in_all = slots_in_all + slots
-    local load = used / slots
-    if used < slots then
-      if id == asked and (stay or best_load >= load) then load = stay and -1 or load - 1e-6 end
-      if load < best_load then best, best_load = {id, about[4]}, load end
-    end
-  end
-end
-if not best then return {'full', tostring(slots_in_all)} end
-return take(best[1], best[2])
-"""
-)
-_RELEASE = """
-local prefix, id, session = ARGV[1], ARGV[2], ARGV[3]
-redis.call('ZREM', prefix .. 'leases:' .. id, session)
-local key = prefix .. 'session:' .. session
-if redis.call('HGET', key, 'node') ~= id then return 0 end
-redis.call('ZREM', prefix .. 'tenant:' .. redis.call('HGET', key, 'tenant'), session)
-return redis.call('DEL', key)
-"""
+
+class Wait(Exception):
+    """Others wait for a place; whoever wants one joins them."""
+
+
+class Holder(NamedTuple):
+    """Whose a session is."""
+
+    tenant: str
+    tier: str = "standard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +48,11 @@ class Placement:
 
     def __init__(self, redis: Redis, keys: Keys, node_ms: int = NODE_MS, lease_ms: int = LEASE_MS) -> None:
         self._keys, self._node_ms, self._lease_ms = keys, node_ms, lease_ms
-        self._beat, self._claim, self._release = map(redis.register_script, (_BEAT, _CLAIM, _RELEASE))
+        made = map(redis.register_script, (scripts.BEAT, scripts.CLAIM, scripts.RELEASE, scripts.LOOK, scripts.LEAVE))
+        self._beat, self._claim, self._release, self._look, self._leave = made
 
-    async def beat(self, about: About, sessions: dict[str, str]) -> list[str]:
-        """Say that a node lives and serves these sessions (id -> tenant).
+    async def beat(self, about: About, sessions: Mapping[str, Holder]) -> list[str]:
+        """Say that a node lives and serves these sessions.
 
         Returns: those of them that another node has taken over; this one must end them.
         Raises: redis.RedisError.
@@ -129,27 +61,32 @@ class Placement:
             "url": about.url, "device": about.device, "models": ",".join(about.models), "slots": about.slots,
             "load": round(about.load, 3), "draining": int(about.draining),
         }  # fmt: skip
-        lost = await self._run(
-            self._beat, about.id, json.dumps(told), self._node_ms, self._lease_ms, json.dumps(sessions)
-        )
+        held = json.dumps({session: list(of) for session, of in sessions.items()})
+        lost = await self._run(self._beat, about.id, json.dumps(told), self._node_ms, self._lease_ms, held)
         return [_text(session) for session in lost]
 
     async def claim(
-        self, session: str, tenant: str, model: str, asked: str, stay: bool = False, limit: int = 0
+        self, session: str, of: Holder, model: str, asked: str, *, stay: bool = False, limit: int = 0,
+        turn: bool = False,
     ) -> None:  # fmt: skip
         """Take a place at `asked`, the node that was asked, or learn where there is one: least loaded first.
+
+        Live sessions find the places of flex ones free: their frames come first anyway.
 
         Args:
             stay: take a place at `asked` if it has one, whatever its load.
             limit: sessions of this tenant at once, 0 for any number.
-        Raises: Elsewhere; AtCapacity; NotReady if no node has the model; redis.RedisError.
+            turn: whether it is this one's turn; else it finds nothing while anybody waits.
+        Raises: Elsewhere; AtCapacity, Wait; NotReady if no node has the model; redis.RedisError.
         """
-        said = await self._run(self._claim, session, tenant, model, asked, int(stay), limit, self._lease_ms)
-        answer, *rest = [_text(each) for each in said]
+        asks = (session, of.tenant, model, asked, int(stay), limit, self._lease_ms, of.tier, int(turn))
+        answer, *rest = [_text(each) for each in await self._run(self._claim, *asks)]
         if answer == "tenant":
-            raise AtCapacity(limit, what="sessions of this tenant")
+            raise TenantAtCapacity(of.tenant, limit)
         if answer == "taken":
             raise AtCapacity(1, what="places under this session's name")
+        if answer == "wait":
+            raise Wait
         if answer == "full":
             if rest[0] == "0":
                 raise NotReady
@@ -161,9 +98,28 @@ class Placement:
         """Give a place back, if it is still this node's.  Raises: redis.RedisError."""
         await self._run(self._release, node, session)
 
+    async def look(self, model: str, ticket: str = "", of: Holder | None = None) -> tuple[list[Ticket], Load]:
+        """Who waits for a model and what there is.  Raises: redis.RedisError.
+
+        Args: ticket: one's own, which is kept for WAITER_MS more.
+        """
+        who = (ticket, of.tenant, of.tier) if of is not None else ("", "", "")
+        slots, flex, use, lasted, waiting = await self._run(self._look, model, WAITER_MS, *who)
+        words = [_text(each) for each in waiting]
+        tickets = [
+            Ticket(words[n], words[n + 1], words[n + 2], int(words[n + 3]) / 1000) for n in range(0, len(words), 4)
+        ]
+        tenants = [(_text(use[n]), float(use[n + 1]), int(use[n + 2])) for n in range(0, len(use), 3)]
+        used, recent = {t: n for t, _, n in tenants}, {t: value for t, value, _ in tenants}
+        return tickets, Load(int(slots), used, recent, tuple(int(each) / 1000 for each in lasted), int(flex))
+
+    async def leave(self, ticket: str) -> None:
+        """Wait no longer.  Raises: redis.RedisError."""
+        await self._run(self._leave, ticket)
+
     async def _run(self, script: Any, *arguments: Any) -> Any:
         return await script(keys=[self._keys.nodes], args=[self._keys.prefix, *arguments])
 
 
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _text(value: bytes | str | int) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

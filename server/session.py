@@ -37,6 +37,7 @@ from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.metrics import Metrics
 from reverie.server.output import Output
 from reverie.server.pace import Pace
+from reverie.server.placement import Holder
 from reverie.server.sound import Sound
 from reverie.server.timing import Lag, SourceClock
 
@@ -61,7 +62,7 @@ class Session:
             send: queues a message to the client; never waits, never raises.
         """
         self.id = uuid.uuid4().hex
-        self.tenant = "local"  # whose it is
+        self.holder = Holder("local")  # whose it is
         self.over = asyncio.Event()  # set to end the session from this side
         self.ending = "disconnect"  # why it ends, once it does
         self.counts_camera = False  # whether generation begins with the first picture of any kind, as Decart's does
@@ -89,6 +90,10 @@ class Session:
         self._crashed = ""
         self._started_at: float | None = None
         self._closed = False
+
+    @property
+    def tenant(self) -> str:
+        return self.holder.tenant
 
     @property
     def look(self) -> Look:

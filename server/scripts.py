@@ -1,0 +1,163 @@
+"""The scripts of placement, as Redis runs them: each is atomic.  `keys.py` says what the keys hold."""
+
+_SHARED = """
+local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local prefix = ARGV[1]
+local function pool(id, tier) return prefix .. (tier == 'flex' and 'flex:' or 'leases:') .. id end
+local function living(set)
+  redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
+  return redis.call('ZCARD', set)
+end
+local function note_use(tenant)
+  local used, value, at, before = living(prefix .. 'tenant:' .. tenant), 0, now, 0
+  local old = redis.call('HGET', prefix .. 'use', tenant)
+  if old then value, at, before = string.match(old, '(.*) (.*) (.*)') end
+  value = before + (value - before) * 0.5 ^ ((now - at) / 60000)
+  redis.call('HSET', prefix .. 'use', tenant, value .. ' ' .. string.format('%d', now) .. ' ' .. used)
+end
+local function hold(id, session, tenant, tier, url, lease_ms)
+  local key = prefix .. 'session:' .. session
+  redis.call('HSETNX', key, 'since', now)
+  redis.call('HSET', key, 'node', id, 'tenant', tenant, 'tier', tier, 'url', url)
+  redis.call('PEXPIRE', key, lease_ms)
+  for _, set in ipairs({pool(id, tier), prefix .. 'tenant:' .. tenant}) do
+    redis.call('ZADD', set, now + lease_ms, session)
+    redis.call('PEXPIRE', set, lease_ms)
+  end
+end
+"""
+
+# ARGV: prefix, node, what it says of itself, ms that it counts as alive, ms of a lease, its sessions.  -> those lost
+BEAT = (
+    _SHARED
+    + """
+local id, about = ARGV[2], cjson.decode(ARGV[3])
+local node_ms, lease_ms, lost = tonumber(ARGV[4]), tonumber(ARGV[5]), {}
+redis.call('ZADD', prefix .. 'nodes', now + node_ms, id)
+redis.call('HSET', prefix .. 'node:' .. id, 'url', about.url, 'device', about.device, 'models', about.models,
+  'slots', about.slots, 'load', about.load, 'draining', about.draining)
+redis.call('PEXPIRE', prefix .. 'node:' .. id, node_ms)
+for session, of in pairs(cjson.decode(ARGV[6])) do
+  local owner = redis.call('HGET', prefix .. 'session:' .. session, 'node')
+  if owner and owner ~= id then lost[#lost + 1] = session
+  else
+    hold(id, session, of[1], of[2], about.url, lease_ms)
+    if not owner then note_use(of[1]) end
+  end
+end
+return lost
+"""
+)
+
+# ARGV: prefix, session, tenant, model, node asked, whether to stay there, limit, ms of a lease, tier, whether it is
+# this one's turn.  -> {'ok', node, url} | {'tenant'} | {'taken'} | {'wait'} | {'full', slots}
+CLAIM = (
+    _SHARED
+    + """
+local session, tenant, model = ARGV[2], ARGV[3], ARGV[4]
+local asked, stay, limit, lease_ms = ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
+local tier, turn = ARGV[9], ARGV[10] == '1'
+local key, mine = prefix .. 'session:' .. session, prefix .. 'tenant:' .. tenant
+local owner = redis.call('HGET', key, 'node')
+local place = owner and pool(owner, redis.call('HGET', key, 'tier'))
+local function take(id, url)
+  if place then redis.call('ZREM', place, session) end
+  hold(id, session, tenant, tier, url, lease_ms)
+  note_use(tenant)
+  return {'ok', id, url}
+end
+if owner then
+  if redis.call('HGET', key, 'tenant') ~= tenant then return {'taken'} end
+  local lives, held = redis.call('ZSCORE', prefix .. 'nodes', owner), redis.call('ZSCORE', place, session)
+  if lives and tonumber(lives) > now and held and tonumber(held) > now
+    and redis.call('HGET', prefix .. 'node:' .. owner, 'draining') == '0' then
+    return take(owner, redis.call('HGET', key, 'url'))
+  end
+end
+local others = living(mine) - (redis.call('ZSCORE', mine, session) and 1 or 0)
+if limit > 0 and others >= limit then return {'tenant'} end
+if not turn and not owner and living(prefix .. 'waiters') > 0 then return {'wait'} end
+redis.call('ZREMRANGEBYSCORE', prefix .. 'nodes', '-inf', now)
+local best, best_load, slots_in_all = nil, 2, 0
+for _, id in ipairs(redis.call('ZRANGE', prefix .. 'nodes', 0, -1)) do
+  local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining', 'url', 'load')
+  local slots = tonumber(about[1] or 0)
+  if slots > 0 and about[3] == '0' and string.find(',' .. about[2] .. ',', ',' .. model .. ',', 1, true) then
+    local used, flex = living(pool(id, '')), living(pool(id, 'flex'))
+    if tier == 'flex' then used = used + flex end
+    slots_in_all = slots_in_all + slots
+    local load = (used + (tier == 'flex' and 0 or flex / 1000)) / slots
+    if used < slots then
+      if id == asked and (stay or best_load >= load) then load = stay and -1 or load - 1e-6 end
+      if load < best_load then best, best_load = {id, about[4]}, load end
+    end
+  end
+end
+if not best then return {'full', tostring(slots_in_all)} end
+return take(best[1], best[2])
+"""
+)
+
+# ARGV: prefix, node, session.  -> whether it was this node's
+RELEASE = (
+    _SHARED
+    + """
+local id, session = ARGV[2], ARGV[3]
+redis.call('ZREM', pool(id, ''), session)
+redis.call('ZREM', pool(id, 'flex'), session)
+local key = prefix .. 'session:' .. session
+local of = redis.call('HMGET', key, 'node', 'tenant', 'since')
+if of[1] ~= id then return 0 end
+redis.call('ZREM', prefix .. 'tenant:' .. of[2], session)
+note_use(of[2])
+redis.call('LPUSH', prefix .. 'lasted', now - (of[3] or now))
+redis.call('LTRIM', prefix .. 'lasted', 0, 63)
+return redis.call('DEL', key)
+"""
+)
+
+# ARGV: prefix, model, ms that one who waits counts as there, ticket or '', tenant, tier.
+# -> slots, places of flex, {tenant, average, used ...}, ms of visits, {ticket, tenant, tier, since ...}
+LOOK = (
+    _SHARED
+    + """
+local model, ticket = ARGV[2], ARGV[4]
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'waiters', '-inf', now)) do
+  redis.call('HDEL', prefix .. 'waiting', gone)
+end
+living(prefix .. 'waiters')
+if ticket ~= '' then
+  redis.call('ZADD', prefix .. 'waiters', now + ARGV[3], ticket)
+  redis.call('HSETNX', prefix .. 'waiting', ticket, ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. now .. ' ' .. model)
+end
+local slots, flex, use, waiting = 0, 0, {}, {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'nodes', now, '+inf')) do
+  local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining')
+  if about[3] == '0' and string.find(',' .. about[2] .. ',', ',' .. model .. ',', 1, true) then
+    slots, flex = slots + about[1], flex + living(pool(id, 'flex'))
+  end
+end
+local known = redis.call('HGETALL', prefix .. 'use')
+for n = 1, #known, 2 do
+  local used = living(prefix .. 'tenant:' .. known[n])
+  local value, at, before = string.match(known[n + 1], '(.*) (.*) (.*)')
+  value = before + (value - before) * 0.5 ^ ((now - at) / 60000)
+  if used == 0 and value < 0.05 then redis.call('HDEL', prefix .. 'use', known[n]) end
+  for _, each in ipairs({known[n], tostring(value), used}) do use[#use + 1] = each end
+end
+known = redis.call('HGETALL', prefix .. 'waiting')
+for n = 1, #known, 2 do
+  local tenant, tier, since, of = string.match(known[n + 1], '^(%S+) (%S+) (%S+) (.*)$')
+  if of == model then
+    for _, each in ipairs({known[n], tenant, tier, since}) do waiting[#waiting + 1] = each end
+  end
+end
+return {slots, flex, use, redis.call('LRANGE', prefix .. 'lasted', 0, -1), waiting}
+"""
+)
+
+# ARGV: prefix, ticket
+LEAVE = """
+redis.call('ZREM', ARGV[1] .. 'waiters', ARGV[2])
+return redis.call('HDEL', ARGV[1] .. 'waiting', ARGV[2])
+"""

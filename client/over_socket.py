@@ -30,6 +30,7 @@ class OverSocket:
         self._outbox: asyncio.Queue[Packet] = asyncio.Queue()  # bounded by the windows of both sides
         self._wanted = True  # a keyframe
         self._codec: Any = None
+        self._opened = 0  # bit/s that the encoder was opened for
         self._shown = Incoming(CODEC, self._outbox.put_nowait)
         on_track(self._shown)
         self._tasks = [asyncio.create_task(self._film()), asyncio.create_task(self._write())]

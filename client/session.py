@@ -84,8 +84,14 @@ class Session:
         if self._link is not None:
             await self._send_prompt(self._link, self._look.prompt)
 
-    async def set(self, *, strength: float | None = None, seed: int | None = None, mask: str | None = None) -> None:
-        """strength 0..1: 0 is the camera, 1 the look alone.  seed: 0..2**32-1.  mask, raises: as set_prompt."""
+    async def set(
+        self, *, strength: float | None = None, seed: int | None = None, mask: str | None = None,
+        index: bool | None = None,
+    ) -> None:  # fmt: skip
+        """strength 0..1: 0 is the camera, 1 the look alone.  seed: 0..2**32-1.  mask, raises: as set_prompt.
+
+        Args: index: whether the server keeps moments of this session, to be found by `search`.
+        """
         now = self._look.settings
         if mask is not None and self._look.prompt is not None:
             self._look.prompt = replace(self._look.prompt, mask=None)  # the later word counts, also after a reconnect
@@ -94,6 +100,7 @@ class Session:
             now.seed if seed is None else seed,
             True,
             now.mask if mask is None else mask,
+            now.index if index is None else index,
         )
         if self._link is not None:
             await self._link.ask(self._look.settings)
@@ -259,7 +266,8 @@ class Session:
 @asynccontextmanager
 async def connect(
     url: str, source: Source | Any, prompt: str = "", *, blend: Mapping[str, float] | None = None,
-    strength: float = 1.0, seed: int = 0, mask: str = "none", enhance: bool = False, model: str = "", api_key: str = "",
+    strength: float = 1.0, seed: int = 0, mask: str = "none", index: bool | None = None, enhance: bool = False,
+    model: str = "", api_key: str = "",
     ca: str = "", ice_servers: IceServers = (), microphone: MediaStreamTrack | None = None, reconnect: bool = True,
     timeout_s: float = 15.0, media: str = "auto",
 ) -> AsyncIterator[Session]:  # fmt: skip
@@ -268,7 +276,7 @@ async def connect(
     Args:
         url: of the server, as http://127.0.0.1:8080.
         source: Camera, File, Frames, arrays (H, W, 3) uint8 RGB, or an aiortc video track.
-        prompt, blend, strength, seed, mask, enhance: the look, as `Session.set_prompt` and `.set`; "" is the camera.
+        prompt, blend, strength, seed, mask, index, enhance: as `Session.set_prompt` and `.set`; "" is the camera.
         ice_servers: for a client behind a firewall: "stun:HOST:PORT", ("turn:HOST:PORT?transport=tcp", user, password);
             of each kind the first is used.
         ca: a file (PEM) of certificates to trust, as what `reverie serve --lan` made: DATA/tls/cert.pem.
@@ -278,7 +286,7 @@ async def connect(
     Raises: BadSource; ConnectionLost, AtCapacity, NotReady, UnknownModel, BadRequest: no session came to be.
     """
     session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers, ca, media), reconnect)
-    session._look.settings = ChangeSettings(strength, seed, True, None if mask == "none" else mask)
+    session._look.settings = ChangeSettings(strength, seed, True, None if mask == "none" else mask, index)
     session._microphone = microphone
     if prompt.strip() or blend:
         await session.set_prompt(prompt, blend=blend, enhance=enhance)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from reverie.server import files_api, models_api, recordings_api, room_door, sessions_api, tokens_api
 from reverie.server.errors import Refused
+from reverie.server.search import search_api
 
 
 class Problem(BaseModel):
@@ -45,6 +46,7 @@ def make(state: State) -> FastAPI:
     api.include_router(tokens_api.router)
     api.include_router(recordings_api.router)
     api.include_router(sessions_api.router)
+    api.include_router(search_api.router)
     api.include_router(room_door.router)
     api.include_router(files_api.router)
     api.include_router(models_api.router)

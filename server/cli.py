@@ -67,6 +67,25 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 
+    search = commands.add_parser("search", help="find moments of what was streamed or indexed")
+    search.add_argument("query", nargs="?", default="", metavar="QUERY", help="in your own words")
+    search.add_argument("--image", type=Path, metavar="FILE", help="what looks like a picture")
+    search.add_argument("--like", default="", metavar="MOMENT", help="what is like a moment, by its id")
+    search.add_argument("--session", default="", help="only of this session")
+    search.add_argument("--style", help="only where this prompt was worn")
+    search.add_argument("--after", metavar="WHEN", help="only after a time: Unix seconds or 2026-11-25T10:00")
+    search.add_argument("--before", metavar="WHEN", help="only before a time")
+    search.add_argument(
+        "--side", choices=("source", "output"), default="", help="compare the camera's or the shown picture"
+    )
+    search.add_argument("--mode", choices=("hybrid", "vector", "words"), default="hybrid", help="what ranks (hybrid)")
+    search.add_argument("--limit", type=int, default=10, help="answers at most (10)")
+    search.add_argument("--tenant", default="local", help="whose moments, on this machine's disk (local)")
+    search.add_argument("--url", default="", help="ask a server, as http://127.0.0.1:8080")
+    search.add_argument("--api-key", default="", help="for a server that needs one")
+    search.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    search.set_defaults(run=_search)
+
     key = commands.add_parser("key", help="make an API key for a tenant")
     key.add_argument("tenant", metavar="TENANT", help="letters, digits, dots, dashes")
     key.set_defaults(run=_key)
@@ -121,6 +140,18 @@ def _restyle(args: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         print(f"{report['frames']} frames at {report['fps']} fps, {report['step_ms']['p50']} ms a step: {args.output}")
+    return 0
+
+
+def _search(args: argparse.Namespace) -> int:
+    from reverie.server.search.commands import Asked, search, text, when
+    from reverie.server.search.index import Filter
+    from reverie.server.settings import from_environment
+
+    only = Filter(args.session, when(args.after), when(args.before), args.style, args.side)
+    asked = Asked(args.query, args.image, args.like, only, args.mode, args.limit, args.tenant, args.url, args.api_key)
+    found = search(from_environment(), asked)
+    print(json.dumps(found) if args.json else text(found))
     return 0
 
 

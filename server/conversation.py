@@ -130,8 +130,10 @@ class Conversation:
                     await session.set_prompt(prompt, enhance and not parts, parts, transition_s, mask)
                 case SetImage(image, reference, prompt, enhance):
                     await self._set_image(image, reference, prompt or "", enhance)
-                case ChangeSettings(strength, seed, tell_frames, mask):
+                case ChangeSettings(strength, seed, tell_frames, mask, index):
                     session.change(strength, seed, mask)
+                    if index is not None:
+                        self._node.search.watch(session, index)
                     if tell_frames is not None:
                         session.tells_frames = tell_frames
         except (PromptDenied, NoMasks, BadPicture) as refusal:

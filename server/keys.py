@@ -16,6 +16,9 @@ Times are Redis' own (`TIME`), never a node's: clocks of nodes may differ.
 | {F}:waiters | zset | ticket -> ms at which nobody waits with it any more | members: WAITER_MS |
 | {F}:waiting | hash | ticket -> tenant, tier, since (ms), model | with its member of waiters |
 | {F}:journal:ID | stream | what a session wants, encrypted; newest last | JOURNAL_S after the last entry |
+| {F}:vectors:T:SPACE | vector set | moment id and side -> vector, attributes to filter by; one a tenant | never |
+| {F}:moments:T:SPACE | hash | moment id -> what is known of it (JSON) | never |
+| {F}:word:T:SPACE:W | set | ids of moments that hold a word | never |
 """
 
 from __future__ import annotations
@@ -58,3 +61,12 @@ class Keys:
 
     def journal(self, session_id: str) -> str:
         return f"{self.prefix}journal:{session_id}"
+
+    def vectors(self, tenant: str, space: str) -> str:
+        return f"{self.prefix}vectors:{tenant}:{space}"
+
+    def moments(self, tenant: str, space: str) -> str:
+        return f"{self.prefix}moments:{tenant}:{space}"
+
+    def word(self, tenant: str, space: str, word: str) -> str:
+        return f"{self.prefix}word:{tenant}:{space}:{word}"

@@ -29,6 +29,7 @@ from reverie.server.recordings import Library, Limits
 from reverie.server.resource import Resource
 from reverie.server.returning import Returning
 from reverie.server.rooms import Rooms
+from reverie.server.search.service import Service
 from reverie.server.session import Session
 from reverie.server.settings import Settings
 from reverie.server.webhooks import Webhooks, key_of
@@ -74,6 +75,7 @@ class Node:
         url = settings.node_url or f"http://{settings.host}:{settings.port}"
         self.fleet = Fleet(settings, url, self._about, lambda: {each.id: each.holder for each in self.sessions})
         self.fleet.lost = self._end
+        self.search = Service(settings, self.fleet.keys, self.recordings.place)
 
     async def warm(self) -> None:
         """Load the model and take its first steps; /readyz says when it is done, or why it failed."""
@@ -215,6 +217,7 @@ class Node:
         """End all sessions, each with a reason, and stop the device."""
         await self.recordings.close()
         await asyncio.gather(*(session.close("disconnect") for session in list(self.sessions)))
+        await self.search.close()
         await self.webhooks.close()
         self.engine.stop()
         self.words.shutdown(wait=False, cancel_futures=True)

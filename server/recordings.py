@@ -154,6 +154,10 @@ class Library:
         """The id of the recording that is being made of a session."""
         return next((name for name, work in self._running.items() if work.session is session), None)
 
+    def place(self, session: Session) -> tuple[str, float] | None:
+        """The recording that is being made of a session, and how many seconds it has."""
+        return next(((name, work.seconds) for name, work in self._running.items() if work.session is session), None)
+
     async def close(self) -> None:
         for work in (running := tuple(self._running.values())):
             work.stop("session_ended")
@@ -188,6 +192,10 @@ class Work:
         self._reason = ""
         self._ending = asyncio.Event()
         self._noted = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self._recorder.seconds
 
     def stop(self, reason: str) -> None:
         self._reason = self._reason or reason

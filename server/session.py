@@ -69,6 +69,7 @@ class Session:
         self.tells_frames = False  # whether the client hears of every frame that goes out
         self.output, self.sound = Output(metrics), Sound()
         self.clock, self._lag = SourceClock(), Lag()  # of the camera; of the picture behind it
+        self.camera_frame: av.VideoFrame | None = None  # the newest, for who compares
         self.before: deque[av.VideoFrame] | None = None  # the last camera frames, where somebody compares
         self._model, self._engine, self._metrics = model, engine, metrics
         self._words, self._denied, self._send = words, denied, send
@@ -249,6 +250,7 @@ class Session:
         if self._closed:
             return
         self._newest = frame
+        self.camera_frame = frame
         if self.before is not None:
             self.before.append(frame)
         styling = self._feed is not None and self._look.styled and not self._crashed

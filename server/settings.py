@@ -15,6 +15,7 @@ LIMITS = (
     ("start_bitrate", 100, 50_000),
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
     ("tenant_sessions", 0, 1_000_000), ("effect_ms", 1, 10_000), ("effect_mb", 128, 1_000_000),
+    ("moment_days", 1, 36_500), ("moment_mb", 0, 1_000_000),
 )  # fmt: skip
 DEVICES = ("cpu", "torch", "cuda", "neuron")
 
@@ -61,6 +62,9 @@ class Settings:
     effect_mb: int = 1024  # of address space that its process may take
     webhook_urls: tuple[str, ...] = ()  # told of what happens to sessions, by signed POSTs; comma separated
     webhook_secret: str = ""  # whsec_..., signs them; empty makes one, which is kept in the data folder
+    moment_days: int = 30  # that indexed moments are kept; sessions are indexed when they ask for it
+    moment_mb: int = 200  # of thumbnails of one tenant; the oldest go
+    search_model: str = ""  # CLIP or SigLIP for search, a folder or hub id; empty is the packaged space
     data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 
     def __post_init__(self) -> None:

@@ -74,7 +74,7 @@ function look() {
 }
 
 function settings() {
-  return { type: "settings", strength: $("strength").valueAsNumber, seed: Number($("seed").value), mask: $("mask").value };
+  return { type: "settings", strength: $("strength").valueAsNumber, seed: Number($("seed").value), mask: $("mask").value, index: $("index").checked };
 }
 
 function sendLook() {
@@ -288,7 +288,7 @@ $("controls").onsubmit = (event) => {
   choose();
 };
 $("second").onchange = () => !passthrough && choose();
-$("seed").onchange = $("mask").onchange = sendSettings;
+$("seed").onchange = $("mask").onchange = $("index").onchange = sendSettings;
 $("enhance").onchange = () => !passthrough && choose();
 $("mirror").onchange = () => $("frame").classList.toggle("mirrored", $("mirror").checked);
 $("microphone").onchange = changeMedia;

@@ -1,0 +1,1 @@
+"""One space for words and pictures: what a moment shows and what a person types become vectors that can be compared."""

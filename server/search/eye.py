@@ -1,0 +1,78 @@
+"""Pictures of a second or two to a window: what was seen, as vectors and as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.models.search.pooling import is_cut, motion, motion_axis, pooled, sample
+from reverie.models.search.space import F32, Seen, Space
+from reverie.server.search.moments import Window
+
+Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+WINDOW_S = 1.0
+LOOKED_AT = 1  # pictures of a window that the space looks at; motion is measured on all
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One sampled instant."""
+
+    at: float  # Unix time in seconds, or seconds of footage
+    source: Picture
+    output: Picture | None  # None where nothing else was shown than the source
+    style: str = ""
+    media: str = ""
+    media_s: float = 0.0
+
+
+class Eye:
+    """Collects what is seen until a window is full.  For one thread at a time."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._held: list[tuple[Sight, NDArray[np.uint8]]] = []
+
+    @cached_property
+    def _axis(self) -> F32:
+        return motion_axis(self._space)
+
+    def put(self, sight: Sight) -> list[tuple[Window, Sight]]:
+        """What an instant completes: a window with the sight that stands for it; a cut or another look ends one too."""
+        grey, done = sample(sight.source), []
+        if self._held:
+            last, last_grey = self._held[-1]
+            other = (
+                last.style != sight.style
+                or last.media != sight.media
+                or (last.output is None) != (sight.output is None)
+            )
+            if other or is_cut(last_grey, grey):
+                done.append(self.finish())
+        self._held.append((sight, grey))
+        if sight.at - self._held[0][0].at >= WINDOW_S:
+            done.append(self.finish())
+        return [each for each in done if each is not None]
+
+    def finish(self) -> tuple[Window, Sight] | None:
+        """A window of what is held."""
+        held, self._held = self._held, []
+        if not held:
+            return None
+        sights = [sight for sight, _ in held]
+        moves = motion([grey for _, grey in held])
+        middle = sights[len(sights) // 2]
+        seen = {"source": self._space.pictures([middle.source])}
+        if middle.output is not None:
+            seen["output"] = self._space.pictures([middle.output])
+        vectors = {side: self._pooled(each, moves) for side, each in seen.items()}
+        first = sights[0]
+        window = Window(first.at, sights[-1].at, vectors, first.style, (), first.media, first.media_s)
+        return window, middle
+
+    def _pooled(self, seen: Sequence[Seen], moves: float) -> F32:
+        return pooled(np.stack([each.vector for each in seen]), moves, self._axis)

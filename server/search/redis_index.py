@@ -67,7 +67,7 @@ class RedisIndex:
 
     def get(self, ids: Sequence[str]) -> list[Moment]:
         raw = self._redis.hmget(self._moments, list(ids)) if ids else []
-        return [_moment(each) for each in raw if each is not None]  # type: ignore[union-attr]
+        return [_moment(each) for each in raw if each is not None]  # type: ignore[union-attr,arg-type]
 
     def ids(self) -> set[str]:
         return {each.decode() for each in self._redis.hkeys(self._moments)}  # type: ignore[union-attr]

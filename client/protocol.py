@@ -188,6 +188,14 @@ class SessionId:
 
 
 @dataclass(frozen=True, slots=True)
+class Nodes:
+    """Server (ours): where else this session can go on, with ?session=ID, once its node is gone."""
+
+    type: ClassVar[str] = "nodes"
+    urls: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationStarted:
     type: ClassVar[str] = "generation_started"
 
@@ -255,7 +263,7 @@ class Failure:
 FromClient = Prompt | SetImage | ChangeSettings | Record | Offer | Candidate | Media | LivekitJoin
 FromServer = (
     PromptAck | SetImageAck | SettingsAck | RecordAck | MediaAck | RecordingEnded | Answer | Candidate | SessionId
-    | RoomInfo | QueuePosition
+    | Nodes | RoomInfo | QueuePosition
     | GenerationStarted | GenerationTick | GenerationEnded | PromptEnhanced | Status | EffectSkipped | FrameShown
     | Failure
 )  # fmt: skip

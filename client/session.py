@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,7 @@ from reverie.client.protocol import (
     FrameShown,
     FromServer,
     GenerationTick,
+    Nodes,
     Part,
     Prompt,
     Record,
@@ -60,6 +62,8 @@ class Session:
         self._arrivals: deque[tuple[float, float]] = deque(maxlen=100)
         self._received = self._reconnects = 0
         self._recording = ""
+        self._id = uuid.uuid4().hex  # of the session, at whatever node
+        self._urls = [where[0]]  # of the nodes that may have it, the next to be tried first
         self._status, self._tick = "", None  # type: str, GenerationTick | None
         self._watching: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -161,7 +165,10 @@ class Session:
         attempt = 0
         while True:
             try:
-                async with link(*self._where, self._sources, self._on_track, self._hear) as (mine, open_media):
+                async with link(self._address(), *self._where[1:], self._sources, self._on_track, self._hear) as (
+                    mine,
+                    open_media,
+                ):
                     await mine.ask(self._look.settings)
                     if self._look.prompt is not None:
                         await self._send_prompt(mine, self._look.prompt)
@@ -180,9 +187,14 @@ class Session:
             if not self._again or not error.passing:
                 return self._newest.end(error)
             attempt += 1
+            self._urls = [*self._urls[1:], self._urls[0]]
             self._reconnects += 1
             self._tell(Reconnecting(error, attempt))
             await asyncio.sleep(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (attempt - 1)))
+
+    def _address(self) -> str:
+        url = self._urls[0]
+        return url if "session=" in url else f"{url}{'&' if '?' in url else '?'}session={self._id}"
 
     def _sources(self) -> list[MediaStreamTrack]:
         microphone = [] if self._microphone is None else [self._relay.subscribe(self._microphone)]
@@ -200,6 +212,8 @@ class Session:
                 self._recording = name
             case Status(state):
                 self._status = state
+            case Nodes(urls):
+                self._urls = [self._urls[0], *(each for each in urls if each != self._urls[0])]
             case GenerationTick():
                 self._tick = message
         self._tell(message)

@@ -81,10 +81,10 @@ def make(settings: Settings) -> Starlette:
             Route("/rtc/v1/validate", livekit.validate),
             Route("/rtc/validate", livekit.validate),
         ]
-    app = Starlette(
+    app: Starlette = Starlette(
         routes=routes,
         middleware=[
-            Middleware(Guard, hosts=settings.hosts, origins=settings.origins),
+            Middleware(Guard, hosts=settings.hosts, origins=settings.origins, nodes=lambda: app.state.node.fleet.urls),
             Middleware(Preflight),
             Middleware(CORSMiddleware, allow_origins=settings.origins, **CORS),
             Middleware(Gate, access=access),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from starlette.websockets import WebSocket
 
@@ -28,9 +29,10 @@ from reverie.client.protocol import (
 )  # fmt: skip
 from reverie.server import references, room_door
 from reverie.server.errors import BadOffer, BadPicture, NoMasks, PromptDenied
+from reverie.server.journal import Entry
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
-from reverie.server.returning import Hint, Visit
+from reverie.server.returning import Hint, Said, Visit
 from reverie.server.rooms import Room
 from reverie.server.session import Session
 from reverie.server.socket_media import SocketMedia
@@ -49,6 +51,8 @@ class Conversation:
         self._stack = ExitStack()
         self._room: Room | None = None
         self._media: SocketMedia | None = None
+        self._kept: dict[Said, Said] = {}  # what is written down in place of what was said
+        self._small = ""  # the reference picture, as it is written down
         self._picture_name = ""  # of the reference picture, if there is one
         self.visit = Visit(None, ())
 
@@ -59,6 +63,7 @@ class Conversation:
                 await self._take(message)
             case Record():
                 await self._node.recordings.obey(self._session, message, self._send)
+                await self._write_down()
             case Offer(sdp):
                 self._send(Answer(await self._publisher.answer(sdp)))
             case Candidate():
@@ -67,6 +72,25 @@ class Conversation:
                 await self._take_over(codec)
             case LivekitJoin():
                 await self._join(message)
+
+    async def resume(self) -> None:
+        """Go on as the journal says: the client comes from a node that died, or has lost the network."""
+        entry = await self._node.journal.read(self._session.id, self._session.tenant)
+        if entry is None:
+            return
+        for each in entry.said:
+            if await self._do(each) is None:
+                self.visit = self.visit.after(each)
+        if entry.taping is not None and self._node.recordings.of(self._session) is None:
+            self._node.recordings.go_on(self._session, entry.taping)
+        await self._write_down()
+
+    async def _write_down(self) -> None:
+        """For the node that may have to go on."""
+        said = tuple(self._kept.get(each, each) for each in self.visit.said)
+        await self._node.journal.write(
+            self._session.id, self._session.tenant, Entry(said, self._node.recordings.taping(self._session))
+        )
 
     def hear(self, data: bytes) -> None:
         """A binary message.  Raises: ValueError."""
@@ -109,6 +133,7 @@ class Conversation:
         error = await self._do(message)
         if error is None:
             self.visit = self.visit.after(message)
+            await self._write_down()
         self._send(_acknowledged(message, error))
 
     async def _again(self, visit: Visit) -> str | None:
@@ -130,6 +155,8 @@ class Conversation:
                     await session.set_prompt(prompt, enhance and not parts, parts, transition_s, mask)
                 case SetImage(image, reference, prompt, enhance):
                     await self._set_image(image, reference, prompt or "", enhance)
+                    if self._picture_name:  # another node has not the file, and a smaller one will do
+                        self._kept = {message: replace(message, image_data=self._small, image_ref=None)}
                 case ChangeSettings(strength, seed, tell_frames, mask, index):
                     session.change(strength, seed, mask)
                     if index is not None:
@@ -162,6 +189,7 @@ class Conversation:
                 picture = references.decode(found[1].read_bytes())
         except ValueError as error:
             raise BadPicture(str(error)) from None
+        self._small = references.to_base64(picture)
         return str(take_in(picture))
 
 

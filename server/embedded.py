@@ -23,7 +23,7 @@ VERSION = "8.2.3"
 LICENCE = "AGPLv3, RSALv2 or SSPLv1, as you choose; https://redis.io/legal/licenses"
 SUMS = {("Linux", "x86_64"): "bd8ecb501b10b57151209248a25e6311ebadb5acea94f7d123b334ee547282d7"}
 SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
-DURABLE = ("--appendonly", "yes", "--aof-use-rdb-preamble", "yes", "--appendfsync", "everysec", "--save", "")
+DURABLE = ("--appendonly", "yes", "--aof-use-rdb-preamble", "yes", "--appendfsync", "always", "--save", "")
 VECTORS = ("--appendonly", "no", "--save", "60", "1")  # replaying an AOF would build every vector's graph anew
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
 

@@ -68,9 +68,9 @@ class Elsewhere(ServiceError):
     code = "elsewhere"
     close_code = 1012  # Service Restart: connect again, there
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, node: str = "") -> None:
         super().__init__(f"connect to {url}")
-        self.url = url.rstrip("/")
+        self.url, self.node = url.rstrip("/"), node
 
 
 class TenantAtCapacity(AtCapacity):

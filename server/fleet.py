@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import Sentinel
@@ -24,7 +25,7 @@ from redis.exceptions import RedisError
 from reverie.client.protocol import QueuePosition
 from reverie.server import fair
 from reverie.server.embedded import EmbeddedRedis
-from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity
+from reverie.server.errors import AtCapacity, Elsewhere, NotReady, TenantAtCapacity
 from reverie.server.fair import Load
 from reverie.server.keys import BEAT_S, Keys
 from reverie.server.line import position
@@ -32,6 +33,7 @@ from reverie.server.placement import About, Holder, Placement, Wait
 from reverie.server.settings import Settings
 
 log = logging.getLogger(__name__)
+REACH_S = 0.5  # that a node may take to accept a connection
 LOOK_S = 0.5  # between looks of those who wait
 WAIT_S = 10.0  # that a new session waits for Redis to come back
 TRY_S = 0.1
@@ -53,6 +55,8 @@ class Fleet:
         """Args: url: where clients reach this node.  ours: sessions that run here."""
         self.id, self.url = uuid.uuid4().hex[:12], url
         self.lost: Callable[[str], None] = lambda session: None  # another node has taken a session over
+        self.moved: Callable[[], None] = lambda: None  # `urls` are others
+        self.urls: list[str] = []  # of all nodes that take sessions
         self.connected = asyncio.Event()
         self.alone = not settings.redis_url
         self._settings, self._about, self._ours = settings, about, ours
@@ -61,6 +65,7 @@ class Fleet:
         self.redis: Redis | None = None
         self._placement: Placement | None = None
         self._claimed: dict[str, Holder] = {}
+        self._holds: dict[str, object] = {}
         self._moved = asyncio.Event()
 
     async def run(self) -> None:
@@ -86,7 +91,11 @@ class Fleet:
                 self.redis = connect(self._settings.redis_url or self._embedded.url)  # type: ignore[union-attr]
                 self._placement = Placement(self.redis, self.keys)
             assert self._placement is not None
-            for session in await self._placement.beat(self._about(), self._claimed | self._ours()):
+            lost, urls = await self._placement.beat(self._about(), self._claimed | self._ours())
+            if urls != self.urls and not self.alone:
+                self.urls = urls
+                self.moved()
+            for session in lost:
                 log.warning("session %s goes on at another node", session)
                 self._claimed.pop(session, None)
                 self.lost(session)
@@ -102,13 +111,18 @@ class Fleet:
     @asynccontextmanager
     async def claim(self, session: str, of: Holder, model: str, ask: Ask) -> AsyncIterator[None]:
         """A place here for a session.  Raises: Elsewhere, AtCapacity, NotReady."""
-        if await self._take(session, of, model, ask):
+        taken = await self._take(session, of, model, ask)
+        mine = object()  # a client that comes back claims its session's place once more
+        if taken:
             self._claimed[session] = of
+        self._holds[session] = mine
         try:
             yield
         finally:
-            self._claimed.pop(session, None)
-            if self._placement is not None and session not in self._ours():  # its client has not come back meanwhile
+            if self._holds.get(session) is mine:
+                del self._holds[session]
+                self._claimed.pop(session, None)
+            if self._placement is not None and session not in self._holds and session not in self._ours():
                 with contextlib.suppress(RedisError, OSError):  # its lease ends by itself
                     await self._placement.release(session, self.id)
             self._moved.set()
@@ -135,7 +149,7 @@ class Fleet:
             placement.claim, session, of, model, self.id, stay=ask.stay or self.alone, limit=ask.limit
         )  # fmt: skip
         try:
-            return await claim(turn=self.alone)
+            return await self._reached(placement, partial(claim, turn=self.alone))
         except Wait:
             full = None
         except TenantAtCapacity:
@@ -146,6 +160,17 @@ class Fleet:
                 tickets, load = await placement.look(model)
                 raise _full(load, len(tickets) + 1) from None
         await self._wait(placement, session, of, model, ask, claim, full is None)
+
+    async def _reached(self, placement: Placement, claim: Callable[[], Awaitable[None]]) -> None:
+        """As `claim`, but nobody is sent to a node that has just died."""
+        try:
+            await claim()
+        except Elsewhere as other:
+            if await _answers(other.url):
+                raise
+            log.warning("the node at %s cannot be reached", other.url)
+            await placement.bury(other.node)
+            await claim()
 
     async def _wait(
         self, placement: Placement, session: str, of: Holder, model: str, ask: Ask,
@@ -177,6 +202,18 @@ class Fleet:
     async def say(self) -> None:
         """Beat now: something has changed."""
         await self._once()
+
+
+async def _answers(url: str) -> bool:
+    """Whether somebody listens there."""
+    where = urlsplit(url)
+    try:
+        port = where.port or (443 if where.scheme == "https" else 80)
+        _, writer = await asyncio.wait_for(asyncio.open_connection(where.hostname, port), REACH_S)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def _full(load: Load, place: int) -> AtCapacity:

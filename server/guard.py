@@ -7,7 +7,7 @@ so both the Host and the Origin must be ours or listed.  Default: deny.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -29,10 +29,14 @@ class Guard:
     Args:
         hosts: further host names, without port, that this server answers to.
         origins: further origins (scheme://host[:port]) whose pages may connect.
+        nodes: origins of this fleet's nodes, now: their pages come here when theirs is gone.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
-        self.app = app
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str],
+        nodes: Callable[[], Iterable[str]] = lambda: (),
+    ) -> None:  # fmt: skip
+        self.app, self.nodes = app, nodes
         self.hosts = {host.lower() for host in hosts}
         self.origins = {origin.lower().rstrip("/") for origin in origins}
 
@@ -58,7 +62,7 @@ class Guard:
         if len(origins) > 1:
             return 403, "a request has one origin"
         for origin in origins:
-            if origin.lower() not in self.origins and not is_own(origin, hosts[0]):
+            if not (origin.lower() in self.origins or is_own(origin, hosts[0]) or origin in self.nodes()):
                 return 403, f"pages of {origin[:100]!r} may not use this server (REVERIE_ORIGINS lists origins)"
         return 0, ""
 

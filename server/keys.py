@@ -30,7 +30,7 @@ BEAT_S = 1.0
 LEASE_MS = 10_000  # a session whose node is silent for so long has no place
 WAITER_MS = 5_000  # one who waits and does not say so for so long has gone
 JOURNAL_S = 600  # a client may come back for so long
-JOURNAL_ENTRIES = 32  # of one session
+JOURNAL_ENTRIES = 8  # of one session
 
 
 @dataclass(frozen=True, slots=True)

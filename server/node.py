@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from reverie.client.protocol import FromServer
+from reverie.client.protocol import FromServer, Nodes
 from reverie.models import registry
 from reverie.models.stream import Model
 from reverie.server import catalogue, fair, segment
@@ -21,6 +21,7 @@ from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity, UnknownModel
 from reverie.server.files_api import Files
 from reverie.server.fleet import Ask, Fleet
+from reverie.server.journal import Journal, journal_key
 from reverie.server.line import Line, Use
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
@@ -74,7 +75,8 @@ class Node:
         self.draining = False  # takes no new sessions
         url = settings.node_url or f"http://{settings.host}:{settings.port}"
         self.fleet = Fleet(settings, url, self._about, lambda: {each.id: each.holder for each in self.sessions})
-        self.fleet.lost = self._end
+        self.fleet.lost, self.fleet.moved = self._end, self._moved
+        self.journal = Journal(lambda: self.fleet.redis, self.fleet.keys, self._journal_key())
         self.search = Service(settings, self.fleet.keys, self.recordings.place)
 
     async def warm(self) -> None:
@@ -110,6 +112,16 @@ class Node:
         for session in self.sessions:
             if session.id == session_id:
                 session.over.set()
+
+    def _journal_key(self) -> bytes | None:
+        """None for a fleet that has none: the nodes could not read each other's entries."""
+        if self.settings.redis_url and not self.settings.journal_key:
+            return None
+        return journal_key(self.settings.journal_key, self.settings.data_folder / "journal.key")
+
+    def _moved(self) -> None:
+        for session in self.sessions:
+            session.tell(Nodes(self.fleet.urls))
 
     @contextmanager
     def admit(

@@ -48,13 +48,14 @@ class Placement:
 
     def __init__(self, redis: Redis, keys: Keys, node_ms: int = NODE_MS, lease_ms: int = LEASE_MS) -> None:
         self._keys, self._node_ms, self._lease_ms = keys, node_ms, lease_ms
-        made = map(redis.register_script, (scripts.BEAT, scripts.CLAIM, scripts.RELEASE, scripts.LOOK, scripts.LEAVE))
-        self._beat, self._claim, self._release, self._look, self._leave = made
+        made = map(redis.register_script, (scripts.BEAT, scripts.CLAIM, scripts.RELEASE, scripts.LOOK))
+        self._leave, self._bury = map(redis.register_script, (scripts.LEAVE, scripts.BURY))
+        self._beat, self._claim, self._release, self._look = made
 
-    async def beat(self, about: About, sessions: Mapping[str, Holder]) -> list[str]:
+    async def beat(self, about: About, sessions: Mapping[str, Holder]) -> tuple[list[str], list[str]]:
         """Say that a node lives and serves these sessions.
 
-        Returns: those of them that another node has taken over; this one must end them.
+        Returns: those of them that another node has taken over, which this one must end; addresses of all nodes.
         Raises: redis.RedisError.
         """
         told = {
@@ -62,8 +63,8 @@ class Placement:
             "load": round(about.load, 3), "draining": int(about.draining),
         }  # fmt: skip
         held = json.dumps({session: list(of) for session, of in sessions.items()})
-        lost = await self._run(self._beat, about.id, json.dumps(told), self._node_ms, self._lease_ms, held)
-        return [_text(session) for session in lost]
+        lost, urls = await self._run(self._beat, about.id, json.dumps(told), self._node_ms, self._lease_ms, held)
+        return [_text(session) for session in lost], sorted(map(_text, urls))
 
     async def claim(
         self, session: str, of: Holder, model: str, asked: str, *, stay: bool = False, limit: int = 0,
@@ -92,7 +93,7 @@ class Placement:
                 raise NotReady
             raise AtCapacity(int(rest[0]), what="sessions of this fleet")
         if rest[0] != asked:
-            raise Elsewhere(rest[1])
+            raise Elsewhere(rest[1], rest[0])
 
     async def release(self, session: str, node: str) -> None:
         """Give a place back, if it is still this node's.  Raises: redis.RedisError."""
@@ -112,6 +113,10 @@ class Placement:
         tenants = [(_text(use[n]), float(use[n + 1]), int(use[n + 2])) for n in range(0, len(use), 3)]
         used, recent = {t: n for t, _, n in tenants}, {t: value for t, value, _ in tenants}
         return tickets, Load(int(slots), used, recent, tuple(int(each) / 1000 for each in lasted), int(flex))
+
+    async def bury(self, node: str) -> None:
+        """A node that cannot be reached is dead until it beats again.  Raises: redis.RedisError."""
+        await self._run(self._bury, node)
 
     async def leave(self, ticket: str) -> None:
         """Wait no longer.  Raises: redis.RedisError."""

@@ -21,6 +21,7 @@ import av
 
 from reverie.client.protocol import FromServer, Record, RecordAck, RecordingEnded
 from reverie.server.errors import Refused
+from reverie.server.journal import Taping
 from reverie.server.metrics import Metrics
 from reverie.server.recorder import Recorder
 from reverie.server.session import Session, seconds
@@ -50,6 +51,8 @@ class Recording:
     bytes: int
     width: int
     height: int
+    part: int = 1  # of what was cut because a node died; all parts have the same session
+    follows: str = ""  # id of the part before
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,15 @@ class Library:
             (self._folder / tenant / f"{name}{suffix}").unlink(missing_ok=True)
 
     def start(
-        self, session: Session, compare: bool, ended: Callable[[Recording], None] = lambda done: None
-    ) -> Recording:
+        self, session: Session, compare: bool, ended: Callable[[Recording], None] = lambda done: None,
+        before: Taping | None = None,
+    ) -> Recording:  # fmt: skip
         """Begin; it ends by `stop`, with its session or at a limit.  Raises: Refused 409, 507.
 
-        Args: compare: camera on the left, look on the right.  ended: told once it is done.
+        Args:
+            compare: camera on the left, look on the right.
+            ended: told once it is done.
+            before: the part that this one follows.
         """
         if any(work.session is session for work in self._running.values()):
             raise Refused(409, "already_recording", "this session is being recorded already")
@@ -108,7 +115,7 @@ class Library:
         name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
         recording = Recording(
             name, session.id, "recording", "", session.look.name, compare, session.sound.live,
-            now.isoformat(timespec="seconds"), 0.0, 0, 0, 0,
+            now.isoformat(timespec="seconds"), 0.0, 0, 0, 0, *((before.part + 1, before.id) if before else ()),
         )  # fmt: skip
         work = Work(folder, recording, session, self._limits)
         work.note()
@@ -149,6 +156,19 @@ class Library:
         except Refused as refusal:
             return send(RecordAck(False, str(refusal)))
         send(RecordAck(True, None, name))
+
+    def go_on(self, session: Session, before: Taping) -> None:
+        """A new part of a recording that another node began."""
+        try:
+            name = self.start(session, before.compare, before=before).id
+        except Refused as refusal:
+            return log.warning("the recording %s does not go on: %s", before.id, refusal)
+        session.tell(RecordAck(True, None, name))
+
+    def taping(self, session: Session) -> Taping | None:
+        """The recording that is being made of a session, for the journal."""
+        work = next((each for each in self._running.values() if each.session is session), None)
+        return None if work is None else Taping(work.recording.id, work.recording.compare, work.recording.part)
 
     def of(self, session: Session) -> str | None:
         """The id of the recording that is being made of a session."""

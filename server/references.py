@@ -55,3 +55,10 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         raise ValueError(f"the reference picture is damaged: {type(error).__name__}") from None
     picture.thumbnail((MAX_SIDE, MAX_SIDE))
     return np.asarray(picture)
+
+
+def to_base64(picture: NDArray[np.uint8]) -> str:
+    """A JPEG of it, as `from_base64` reads."""
+    held = io.BytesIO()
+    Image.fromarray(picture).save(held, "JPEG", quality=92)
+    return base64.b64encode(held.getvalue()).decode()

@@ -27,7 +27,8 @@ local function hold(id, session, tenant, tier, url, lease_ms)
 end
 """
 
-# ARGV: prefix, node, what it says of itself, ms that it counts as alive, ms of a lease, its sessions.  -> those lost
+# ARGV: prefix, node, what it says of itself, ms that it counts as alive, ms of a lease, its sessions.
+# -> those lost, {url of every node that takes sessions}
 BEAT = (
     _SHARED
     + """
@@ -45,7 +46,12 @@ for session, of in pairs(cjson.decode(ARGV[6])) do
     if not owner then note_use(of[1]) end
   end
 end
-return lost
+local urls = {}
+for _, each in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'nodes', now, '+inf')) do
+  local of = redis.call('HMGET', prefix .. 'node:' .. each, 'url', 'draining')
+  if of[1] and of[2] == '0' then urls[#urls + 1] = of[1] end
+end
+return {lost, urls}
 """
 )
 
@@ -161,3 +167,6 @@ LEAVE = """
 redis.call('ZREM', ARGV[1] .. 'waiters', ARGV[2])
 return redis.call('HDEL', ARGV[1] .. 'waiting', ARGV[2])
 """
+
+# ARGV: prefix, node.  It cannot be reached: it is dead until it beats again
+BURY = "return redis.call('ZREM', ARGV[1] .. 'nodes', ARGV[2])"

@@ -92,6 +92,10 @@ class Session:
         self._started_at: float | None = None
         self._closed = False
 
+    def tell(self, message: FromServer) -> None:
+        """The client, if it listens."""
+        self._send(message)
+
     @property
     def tenant(self) -> str:
         return self.holder.tenant

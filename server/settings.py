@@ -56,6 +56,7 @@ class Settings:
     redis_url: str = ""  # Redis that nodes share (redis://, rediss://, unix://, sentinel://); empty starts one's own
     fleet: str = "reverie"  # nodes with the same Redis and fleet serve each other's clients
     node_url: str = ""  # where clients reach this node; empty is http://HOST:PORT
+    journal_key: str = ""  # 64 hexadecimal digits, the same for a whole fleet, so that nodes go on for each other
     tenant_sessions: int = 0  # sessions of one tenant at once in the fleet; 0 for any number
     effects: tuple[str, ...] = ()  # users' functions, comma separated: FILE.py or NAME, with :before or :after
     effect_ms: int = 30  # that an effect may take for a picture; then the picture goes on without it
@@ -74,6 +75,8 @@ class Settings:
                 raise ValueError(f"{name} must be {low} to {high}, got {value}")
         if len(self.watermark) > 60:
             raise ValueError(f"watermark may have 60 characters, got {len(self.watermark)}")
+        if self.journal_key and not re.fullmatch(r"[0-9a-fA-F]{64}", self.journal_key):
+            raise ValueError(f"journal_key must be 64 hexadecimal digits, got {len(self.journal_key)} characters")
         if not 0 <= self.skip <= 255:
             raise ValueError(f"skip must be 0 to 255, got {self.skip}")
         if self.device not in DEVICES:

@@ -21,6 +21,7 @@ from reverie.client.protocol import (
     Failure,
     FrameShown,
     FromServer,
+    Nodes,
     PromptEnhanced,
     SessionId,
     Status,
@@ -218,6 +219,8 @@ async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender
     """Until one of both ends it; why it ended."""
     node: Node = socket.app.state.node
     send(SessionId(session.id, *_address(socket)))
+    if node.fleet.urls:
+        send(Nodes(node.fleet.urls))
     publisher = Publisher(session, node.settings)
     conversation = Conversation(socket, session, publisher, send, _hint(socket))
     grant = caller_of(socket).grant
@@ -225,6 +228,8 @@ async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender
     if grant is not None and grant.max_session_s is not None:
         timer = asyncio.get_running_loop().call_later(grant.max_session_s, session.end, "timeout")
     try:
+        if socket.query_params.get("session") == session.id:
+            await conversation.resume()
         while (packet := await inbox.next(session.over)) is not None:
             data = packet.get("text")
             try:
@@ -242,6 +247,8 @@ async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender
             timer.cancel()
         lost = session.ending == "error" or (inbox.gone.is_set() and not inbox.clean)
         conversation.close(lost)
+        if inbox.clean:
+            await node.journal.forget(session.id)
         await session.close(session.ending)
         await publisher.close()
     return session.ending

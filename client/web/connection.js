@@ -17,13 +17,17 @@ export class Connection {
     this.media = media;
     this.hooks = hooks;
     this.tries = 0;
+    this.session = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, "0")).join("");
+    this.nodes = [new URL(".", location.href).href]; // that may have the session, the next to be tried first
     this.open();
   }
 
   open() {
-    const url = new URL("v1/stream", location.href);
-    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    const url = new URL("v1/stream", this.nodes[0]);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.search = location.search;
+    if (!url.searchParams.has("session")) url.searchParams.set("session", this.session);
+    url.searchParams.set("queue", "1");
     const socket = this.socket = new WebSocket(url);
     const peer = this.peer = this.openPeer();
     socket.binaryType = "arraybuffer";
@@ -106,6 +110,15 @@ export class Connection {
       return this.peer.setRemoteDescription(message);
     }
     if (message.type === "media_ack") return this.flows();
+    if (message.type === "nodes") {
+      const others = message.urls.map((each) => new URL("/", each).href).filter((each) => each !== this.nodes[0]);
+      this.nodes = [this.nodes[0], ...others];
+      return undefined;
+    }
+    if (message.type === "queue_position") {
+      const when = message.eta_s === null ? "" : `, about ${Math.ceil(message.eta_s)} s`;
+      return this.hooks.state("waiting", `All places are taken; you are number ${message.position} of ${message.queue_size} in line${when}`);
+    }
     if (message.type === "ice-candidate") return message.candidate && this.peer.addIceCandidate(message.candidate);
     if (message.type === "error") {
       this.failure = message.error;
@@ -132,6 +145,7 @@ export class Connection {
     this.hangUp();
     if (this.tries >= TRIES) return this.close(`Gave up after ${TRIES} tries: ${this.failure || reason}.`);
     this.tries += 1;
+    this.nodes = [...this.nodes.slice(1), this.nodes[0]];
     this.hooks.state("waiting", `Connection lost, try ${this.tries} of ${TRIES}: ${this.failure || reason}`);
     this.timer = setTimeout(() => this.open(), Math.min(8000, FIRST_WAIT_MS * 2 ** (this.tries - 1)));
   }

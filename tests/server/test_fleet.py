@@ -10,15 +10,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 import websockets
 from redis import Redis as Client
 from redis.asyncio import Redis
 
+from reverie import client as sdk
+from reverie.client.protocol import SessionId, Status
 from reverie.server import embedded
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.fleet import connect
@@ -28,7 +31,12 @@ pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package 
 
 def serve(folder: Path, redis_url: str = "", slots: int = 1) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "reverie.server", "serve", "--port", "0", "--model", "toy"]
-    told = {"REVERIE_DATA": str(folder), "REDIS_URL": redis_url, "REVERIE_MAX_SESSIONS": str(slots)}
+    told = {
+        "REVERIE_DATA": str(folder),
+        "REDIS_URL": redis_url,
+        "REVERIE_MAX_SESSIONS": str(slots),
+        "REVERIE_JOURNAL_KEY": "5a" * 32,
+    }
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **told}
     )
@@ -113,6 +121,77 @@ async def test_who_waits_at_any_node_is_told_its_place_and_gets_the_next_one_tha
                 assert led["error_type"] == "elsewhere" and first in str(led["error"])
             else:
                 assert led["type"] == "session_id"
+
+
+def camera() -> Iterator[np.ndarray]:
+    while True:
+        yield np.full((144, 256, 3), 90, np.uint8)
+
+
+async def until(true: Callable[[], object], events: list[object]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, events[-8:]
+        await asyncio.sleep(0.02)
+
+
+def get(url: str) -> list[dict[str, object]]:
+    with urlopen(url, timeout=10) as answer:
+        return json.loads(answer.read())
+
+
+async def test_a_session_whose_node_is_killed_goes_on_at_another_and_its_recording_in_a_new_part(nodes) -> None:  # type: ignore[no-untyped-def]
+    heard: list[object] = []
+    (_, first), _ = nodes
+    async with sdk.connect(first, camera(), "night vision", strength=0.5, seed=7, timeout_s=60) as session:
+
+        async def listen() -> None:
+            async for event in session.events():
+                heard.append(event)
+
+        async def watch() -> None:
+            async for _ in session:
+                pass
+
+        tasks = asyncio.create_task(listen()), asyncio.create_task(watch())
+        await until(lambda: any(isinstance(e, Status) and e.state == "styled" for e in heard), heard)
+        name = await session.record()
+        await asyncio.sleep(1.5)
+        port = next(e.server_port for e in heard if isinstance(e, SessionId))
+        killed, (_, other) = sorted(nodes, key=lambda each: not each[1].endswith(f":{port}"))
+        heard.clear()
+        killed[0].kill()
+        await until(lambda: any(isinstance(e, Status) and e.state == "styled" for e in heard), heard)
+        (running,) = await asyncio.to_thread(get, f"{other}/v1/sessions")
+        assert running["prompt"] == "night vision" and running["id"] == session._id
+        (part,) = await asyncio.to_thread(get, f"{other}/v1/recordings")
+        assert (part["part"], part["follows"], part["session"]) == (2, name, session._id)
+        for task in tasks:
+            task.cancel()
+
+
+async def test_a_client_that_says_only_its_sessions_name_gets_its_look_from_the_journal(nodes) -> None:  # type: ignore[no-untyped-def]
+    (_, first), _ = nodes
+    name = "ab" * 16
+    address = lambda url: url.replace("http", "ws") + f"/v1/stream?session={name}"
+    async with websockets.connect(address(first)) as one:
+        port = (await said(one))["server_port"]
+        killed, (_, other) = sorted(nodes, key=lambda each: not each[1].endswith(f":{port}"))
+        for message in ({"type": "prompt", "prompt": "ink"}, {"type": "settings", "strength": 0.5, "seed": 9}):
+            await one.send(json.dumps(message))
+        while (await said(one))["type"] != "settings_ack":
+            pass
+        killed[0].kill()
+        killed[0].wait()
+        async with websockets.connect(address(other)) as two:
+            assert (await said(two))["session_id"] == name
+            while not (running := await asyncio.to_thread(get, f"{other}/v1/sessions")) or not running[0]["prompt"]:
+                await asyncio.sleep(0.02)
+            assert (running[0]["id"], running[0]["prompt"]) == (name, "ink")
+            await two.close()  # meant: nothing is left to go on with
+        async with websockets.connect(address(other)) as three:
+            await said(three)
+            assert not (await asyncio.to_thread(get, f"{other}/v1/sessions"))[-1]["prompt"]
 
 
 async def test_a_draining_node_ends_its_sessions_with_a_reason_and_gets_no_new_ones(nodes) -> None:  # type: ignore[no-untyped-def]

@@ -104,7 +104,8 @@ class Interleavings(RuleBasedStateMachine):
         before, mine = self.places(), self.serving[node]
         url = f"http://{node}"
         about = About(node, url, "cpu", ("nano",), SLOTS[node], draining=draining)
-        lost = {int(each) for each in self.run(self.placement.beat(about, {str(s): Holder(tenant(s)) for s in mine}))}
+        told = self.run(self.placement.beat(about, {str(s): Holder(tenant(s)) for s in mine}))
+        lost = {int(each) for each in told[0]}
         mine -= lost
         after = self.nothing_else_changed(before, mine | lost)
         assert all(after[s] == node for s in mine), "a session that runs has no lease"

@@ -98,7 +98,10 @@ async def test_a_tenant_has_its_limit_and_no_hold_on_the_sessions_of_another(pla
 
 async def test_a_node_that_comes_back_learns_which_sessions_another_has_taken_over(placement: Placement) -> None:
     await placement.beat(about("b"), {"1": Holder("t")})
-    assert await placement.beat(about("a", 2), {"1": Holder("t"), "2": Holder("t")}) == ["1"]
+    assert await placement.beat(about("a", 2), {"1": Holder("t"), "2": Holder("t")}) == (
+        ["1"],
+        ["http://a", "http://b"],
+    )
 
 
 async def test_a_session_of_a_draining_node_moves_and_its_old_node_cannot_take_its_place_away(
@@ -109,7 +112,7 @@ async def test_a_session_of_a_draining_node_moves_and_its_old_node_cannot_take_i
     await placement.beat(about("a", draining=True), {"1": Holder("t")})
     assert await where(placement, "1") == "b"
     await placement.release("1", "a")
-    assert await placement.beat(about("a", draining=True), {"1": Holder("t")}) == ["1"]
+    assert await placement.beat(about("a", draining=True), {"1": Holder("t")}) == (["1"], ["http://b"])
     assert await where(placement, "1") == "b"
 
 
@@ -140,3 +143,12 @@ async def test_live_sessions_find_the_places_of_flex_ones_free_but_not_the_other
     await placement.release("2", "a")
     with pytest.raises(AtCapacity):
         await where(placement, "3", tier="flex")
+
+
+async def test_a_node_that_was_buried_is_dead_until_it_beats(placement: Placement) -> None:
+    await placement.beat(about("a"), {})
+    await placement.beat(about("b"), {})
+    assert await where(placement, "1", "a") == "a"
+    await placement.bury("a")
+    assert await where(placement, "1", "b") == "b"
+    assert await placement.beat(about("a"), {"1": Holder("t")}) == (["1"], ["http://a", "http://b"])

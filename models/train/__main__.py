@@ -181,12 +181,11 @@ def export(args: argparse.Namespace) -> None:
 
 
 def write_looks(args: argparse.Namespace) -> None:
-    from reverie.models import nano_kernel, weights
+    from reverie.models import nano_kernel, nearest
     from reverie.models.train import pictures
 
-    to = weights.SHIPPED.with_suffix(".looks.safetensors")
-    pictures.middles(nano_kernel.load()).save(to)
-    print(to)
+    pictures.middles(nano_kernel.load()).save(nearest.SHIPPED)
+    print(nearest.SHIPPED)
 
 
 def picture(args: argparse.Namespace) -> None:

@@ -106,6 +106,7 @@ class LivekitJoin:
     type: ClassVar[str] = "livekit_join"
     initial_state: Prompt | SetImage | None = None
     frame_timing: bool = False  # whether its frames say when they were taken
+    passthrough: bool = False  # whether it begins with the camera as it is, and says no more of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +349,8 @@ def _livekit_join(body: dict[str, Any]) -> LivekitJoin:
         is_prompt = state["type"] == "prompt"
         first = Prompt(holds.prompt(state), holds.flag(state, "enhance_prompt")) if is_prompt else _set_image(state)
     able = body.get("client_capabilities")
-    return LivekitJoin(first, isinstance(able, dict) and able.get("frame_timing") is True)
+    timed = isinstance(able, dict) and able.get("frame_timing") is True
+    return LivekitJoin(first, timed, body.get("passthrough") is True)
 
 
 def _set_image(body: dict[str, Any]) -> SetImage:

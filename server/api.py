@@ -12,7 +12,7 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reverie.server import files_api, models_api, recordings_api, room_door, sessions_api, tokens_api
+from reverie.server import files_api, jobs_api, models_api, recordings_api, room_door, sessions_api, tokens_api
 from reverie.server.errors import Refused
 from reverie.server.search import search_api
 
@@ -50,6 +50,7 @@ def make(state: State) -> FastAPI:
     api.include_router(room_door.router)
     api.include_router(files_api.router)
     api.include_router(models_api.router)
+    api.include_router(jobs_api.router)
     return api
 
 
@@ -64,8 +65,9 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-    answer = problem(error.status_code, code, f"{error.detail}: {request.method} {request.url.path[:100]}")
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
+    where = "" if error.status_code == 413 else f": {request.method} {request.url.path[:100]}"
+    answer = problem(error.status_code, code, f"{error.detail}{where}")
     answer.headers.update(error.headers or {})
     return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from reverie.client import rtc_tuning
 from reverie.server import api, lan, livekit, livekit_sdp, remote, whep, whip
 from reverie.server.access import Access
+from reverie.server.body_limit import BodyLimit
 from reverie.server.gate import Gate
 from reverie.server.guard import Guard
 from reverie.server.metrics import CONTENT_TYPE
@@ -27,6 +28,7 @@ from reverie.server.node import Node
 from reverie.server.preflight import Preflight
 from reverie.server.settings import Settings
 from reverie.server.signaling import stream
+from reverie.server.subscribe import subscribe
 
 ENCODERS = 2  # threads that encode video
 ANY = [
@@ -56,16 +58,13 @@ def make(settings: Settings) -> Starlette:
         node = app.state.node = Node(settings)
         tasks = asyncio.create_task(node.fleet.run()), asyncio.create_task(node.warm())
         yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(tasks)
         await node.close()
 
     with as_file(files("reverie.client") / "web") as web:
         routes = [
             Route("/", lambda request: FileResponse(web / "index.html")),
             Route("/overlay", lambda request: FileResponse(web / "overlay.html")),
-            Route("/library", lambda request: FileResponse(web / "library.html")),
             Mount("/web", StaticFiles(directory=web)),
             Route("/join/{token}", lan.join, methods=["GET", "POST"]),
             Route("/healthz", _healthz),
@@ -73,6 +72,7 @@ def make(settings: Settings) -> Starlette:
             Route("/metrics", _metrics),
             Route("/v1/sessions/{id}/prompt", remote.prompt, methods=["POST"]),
             WebSocketRoute("/v1/stream", stream),
+            WebSocketRoute("/subscribe/{session}", subscribe),
             Route("/whip", whip.endpoint, methods=ANY),
             Route("/whip/r/{id}", whip.resource, methods=ANY),
             Route("/whep/r/{id}", whip.resource, methods=ANY),
@@ -89,12 +89,22 @@ def make(settings: Settings) -> Starlette:
             Middleware(Preflight),
             Middleware(CORSMiddleware, allow_origins=settings.origins, **CORS),
             Middleware(Gate, access=access),
+            Middleware(BodyLimit, max_upload_mb=settings.max_upload_mb),
         ],
         lifespan=lifespan,
     )
     app.state.access = access
     app.mount("", api.make(app.state))
     return app
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Wait until they have ended.  Asked more than once: redis-py can take a cancellation for a timeout, and go on."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1)
 
 
 def _healthz(request: Request) -> Response:

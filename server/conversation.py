@@ -13,6 +13,7 @@ from reverie.client.protocol import (
     Answer,
     Candidate,
     ChangeSettings,
+    Failure,
     FromClient,
     FromServer,
     LivekitJoin,
@@ -32,11 +33,16 @@ from reverie.server.errors import BadOffer, BadPicture, NoMasks, PromptDenied
 from reverie.server.journal import Entry
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
-from reverie.server.returning import Hint, Said, Visit
+from reverie.server.returning import NOTHING, Hint, Said, Visit
 from reverie.server.rooms import Room
 from reverie.server.session import Session
 from reverie.server.socket_media import SocketMedia
 
+NO_CAMERA_S = 6.0
+NO_CAMERA = (
+    "no pictures have come from the camera since you are back: Decart's JS SDK stops the camera's track when it "
+    "reconnects; give it a new one with replaceVideoTrack(track)"
+)
 EMPTY = "the prompt is empty; set_image with nulls shows the camera"
 
 
@@ -54,6 +60,8 @@ class Conversation:
         self._kept: dict[Said, Said] = {}  # what is written down in place of what was said
         self._small = ""  # the reference picture, as it is written down
         self._picture_name = ""  # of the reference picture, if there is one
+        self._late: asyncio.Task[str | None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.visit = Visit(None, ())
 
     async def obey(self, message: FromClient) -> None:
@@ -103,6 +111,10 @@ class Conversation:
         self._stack.close()
         if self._media is not None:
             self._media.close()
+        self._node.returning.decline(self._found_late)
+        for each in (self._late, self._timer):
+            if each is not None:
+                each.cancel()
         if lost:
             self._node.returning.keep(self._hint, self.visit)
 
@@ -122,19 +134,43 @@ class Conversation:
         self._send(room_door.room_info(self._room, self._socket))
         if message.initial_state is not None:
             await self._take(message.initial_state)
+        elif message.passthrough and self.visit.first is None and not await self._goes_on(NOTHING):
+            self.visit = Visit(NOTHING, ())
 
     async def _take(self, message: Prompt | SetImage | ChangeSettings) -> None:
         """Do it and answer; a client that came back gets what it had before instead of what it begins with."""
         if self.visit.first is None and not isinstance(message, ChangeSettings):
-            before = self._node.returning.back(self._hint, message)
-            if before is not None and not await self._again(before):
-                self.visit = before
+            if await self._goes_on(message):
                 return self._send(_acknowledged(message, None))
+        else:
+            self._node.returning.decline(self._found_late)
         error = await self._do(message)
         if error is None:
             self.visit = self.visit.after(message)
             await self._write_down()
         self._send(_acknowledged(message, error))
+
+    async def _goes_on(self, first: Prompt | SetImage) -> bool:
+        """Whether the client goes on with what it had; if not, it does when that is found to be lost later."""
+        before = self._node.returning.back(self._hint, first)
+        if before is not None and await self._again(before) is None:
+            self._is_back(before)
+            return True
+        self._node.returning.expect(self._hint, first, self._found_late)
+        return False
+
+    def _found_late(self, before: Visit) -> None:
+        self._is_back(before)
+        self._late = asyncio.get_running_loop().create_task(self._again(before))
+
+    def _is_back(self, before: Visit) -> None:
+        self.visit = before
+        if self._hint.program.startswith("decart-js"):
+            self._timer = asyncio.get_running_loop().call_later(NO_CAMERA_S, self._look_for_camera)
+
+    def _look_for_camera(self) -> None:
+        if not self._session.camera_at:
+            self._send(Failure(NO_CAMERA, "no_camera"))
 
     async def _again(self, visit: Visit) -> str | None:
         for each in visit.said:

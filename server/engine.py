@@ -7,9 +7,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
+from typing import Any, TypeVar
 
 import av
 
@@ -23,6 +26,7 @@ from reverie.server.upscale import upscale
 from reverie.server.watermark import mark
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 TOGETHER = 8  # sessions' frames in one launch, at most
 
@@ -123,6 +127,7 @@ class Engine:
         """Args: watermark: words in the corner of every styled frame.  segmenter: finds people, for masks."""
         self.metrics, self.segmenter, self._watermark = metrics, segmenter, watermark
         self._feeds: deque[Feed] = deque()  # the next to be served first
+        self._idle: deque[tuple[Future[Any], Callable[[], Any]]] = deque()  # what waits until no feed has a frame
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -150,22 +155,40 @@ class Engine:
             feed.frame = Shot(frame, frame.pts, frame.time_base, time.monotonic())
             self._wake.notify()
 
+    def when_idle(self, work: Callable[[], T]) -> Future[T]:
+        """Do something with the device once no session has a frame for it.  Cancelled if the engine stops first."""
+        future: Future[T] = Future()
+        with self._wake:
+            if self._stopping:
+                future.cancel()
+            else:
+                self._idle.append((future, work))
+                self._wake.notify()
+        return future
+
     def stop(self, timeout_s: float = 2.0) -> None:
         with self._wake:
             self._stopping = True
+            for future, _ in self._idle:
+                future.cancel()
             self._wake.notify()
         self._thread.join(timeout_s)
 
-    def _next(self) -> list[Work]:
-        """Wait until a feed has a frame: that one, in turn, and others of its model that have one too; none to stop."""
+    def _next(self) -> Callable[[], None] | None:
+        """Wait until a feed has a frame: that one, in turn, and others of its model that have one too; None to stop.
+
+        While no feed has one, what waits behind them is done.
+        """
         with self._wake:
             while not self._stopping:
                 waiting = [feed for feed in self._feeds if feed.frame is not None]
                 together = [feed for feed in waiting if feed.stream.model is waiting[0].stream.model][:TOGETHER]
                 if together:
-                    return [self._taken(feed) for feed in together]
+                    return partial(self._serve, [self._taken(feed) for feed in together])
+                if self._idle:
+                    return partial(_settle, *self._idle.popleft())
                 self._wake.wait()
-        return []
+        return None
 
     def _taken(self, feed: Feed) -> Work:
         """The feed's frame and look; its next turn comes after everybody else's."""
@@ -177,16 +200,19 @@ class Engine:
         return work
 
     def _run(self) -> None:
-        while works := self._next():
-            sources: list[Picture] = []
-            ready: list[Work] = []
-            for work in works:
-                with self._fault_of(work):
-                    sources.append(_source(work))
-                    ready.append(work)
-            if ready:
-                with self._fault_of(*ready):
-                    self._step(ready, sources)
+        while (turn := self._next()) is not None:
+            turn()
+
+    def _serve(self, works: list[Work]) -> None:
+        sources: list[Picture] = []
+        ready: list[Work] = []
+        for work in works:
+            with self._fault_of(work):
+                sources.append(_source(work))
+                ready.append(work)
+        if ready:
+            with self._fault_of(*ready):
+                self._step(ready, sources)
 
     @contextmanager
     def _fault_of(self, *works: Work) -> Iterator[None]:
@@ -232,3 +258,13 @@ def _source(work: Work) -> Picture:
     """The camera's picture; the feed's stream has the look of its time then."""
     work.feed.dress(work.look, work.shot.decoded_at)
     return to_rgb(work.shot.frame)
+
+
+def _settle(future: Future[T], work: Callable[[], T]) -> None:
+    """Its fault is its owner's, never the thread's."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work())
+    except Exception as error:
+        future.set_exception(error)

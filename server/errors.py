@@ -44,6 +44,14 @@ class UnknownModel(ServiceError):
         super().__init__(f"the model {asked[:60]!r} is not allowed: there is none here; this server runs {served}")
 
 
+class NoSession(ServiceError):
+    code = "no_session"
+    close_code = 1008
+
+    def __init__(self) -> None:
+        super().__init__("invalid session: there is none of that id, or it has ended")
+
+
 class Unauthorized(ServiceError):
     """No key, a wrong one, or one that does not allow what was asked."""
 

@@ -20,7 +20,6 @@ from reverie.server.access import caller_of
 from reverie.server.errors import Refused
 
 router = APIRouter(prefix="/v1/files")
-MAX_BYTES = 200_000_000
 DAY_S, LEAST_TTL_S, MOST_TTL_S = 86_400, 60, 2_592_000
 ID = re.compile(r"file_[A-Za-z0-9_-]{16,40}")
 
@@ -82,9 +81,8 @@ async def upload(
         ttl_s = int(ttl_seconds)
     else:
         raise Refused(400, "bad_request", f"ttl_seconds must be {LEAST_TTL_S} to {MOST_TTL_S}, or persistent")
-    data = await file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise Refused(413, "too_large", f"a file may have {MAX_BYTES} bytes")
+    check_size(request, file)
+    data = await file.read()
     name = file.filename or "upload"
     kind = file.content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
     tenant = caller_of(request).tenant.name
@@ -101,6 +99,13 @@ def delete(request: Request, id: str) -> Response:
     _found(request, id)
     _files(request).remove(caller_of(request).tenant.name, id)
     return Response(status_code=204)
+
+
+def check_size(request: Request, file: UploadFile) -> None:
+    """Raises: Refused 413."""
+    limit_mb: int = request.app.state.node.settings.max_upload_mb
+    if (file.size or 0) > limit_mb * 1_000_000:
+        raise Refused(413, "too_large", f"a file may have {limit_mb} MB, this has {(file.size or 0) / 1e6:.1f}")
 
 
 def _found(request: Request, id: str) -> Stored:

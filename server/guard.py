@@ -7,8 +7,9 @@ so both the Host and the Origin must be ours or listed.  Default: deny.
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -21,6 +22,9 @@ HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"cross-origin-resource-policy": b"same-origin",
 }
+
+
+REFUSED = 1008  # RFC 6455: against the policy
 
 
 class Guard:
@@ -47,6 +51,8 @@ class Guard:
         status, reason = self.refusal(headers.getlist("host"), headers.getlist("origin"))
         if not status:
             return await self.app(scope, receive, _with_headers(send))
+        if scope["type"] == "websocket" and _is_decart(scope):
+            return await _tell(reason, receive, send)
         if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
             await receive()
             return await send({"type": "websocket.close", "code": 1008, "reason": reason})
@@ -73,6 +79,21 @@ class Guard:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
+
+
+def _is_decart(scope: Scope) -> bool:
+    """Decart's SDKs see of a refused handshake only that it failed, and try for 25 s more."""
+    agents = parse_qs(scope["query_string"].decode("latin-1")).get("user_agent", [""])
+    return scope["path"] == "/v1/stream" and agents[0].startswith("decart-")
+
+
+async def _tell(reason: str, receive: Receive, send: Send) -> None:
+    """Open, say why, close; nothing is read.  "not allowed" is what makes those SDKs give up at once."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    body = {"type": "error", "error": f"not allowed: {reason}", "error_type": "forbidden"}
+    await send({"type": "websocket.send", "text": json.dumps(body)})
+    await send({"type": "websocket.close", "code": REFUSED, "reason": "forbidden"})
 
 
 def host_of(header: str) -> str:

@@ -19,6 +19,7 @@ class Metrics:
         self.sessions = Gauge("reverie_sessions", "sessions now open", registry=registry)
         self.ready = Gauge("reverie_ready", "1 when the model is warm", registry=registry)
         self.recordings = Gauge("reverie_recordings", "recordings being made", registry=registry)
+        self.jobs = counter("jobs", "jobs that ended", ("state",))
         self.refused = counter("refused", "sessions refused", ("code",))
         self.frames_in = counter("frames_in", "camera frames received")
         self.frames_out = counter("frames_out", "frames sent, by what they show", ("shows",))

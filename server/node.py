@@ -21,6 +21,8 @@ from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity, UnknownModel
 from reverie.server.files_api import Files
 from reverie.server.fleet import Ask, Fleet
+from reverie.server.job_work import Painter
+from reverie.server.jobs import Jobs
 from reverie.server.journal import Journal, journal_key
 from reverie.server.line import Line, Use
 from reverie.server.metrics import Metrics
@@ -70,6 +72,7 @@ class Node:
         self.rooms = Rooms()
         self.returning = Returning()
         self.files = Files(settings.data_folder / "files")
+        self.jobs = Jobs(settings.data_folder / "jobs", self.metrics)
         self.model: Model | None = None
         self.fault = ""
         self.draining = False  # takes no new sessions
@@ -91,6 +94,8 @@ class Node:
             log.exception("the model cannot be loaded")
         else:
             self.metrics.follow(self.model.counts)
+            wanted = self.settings
+            self.jobs.begin(Painter(self.model, self.engine, self.denied, wanted.watermark, wanted.max_clip_s))
             self.metrics.ready.set(1)
             log.info("%s is ready", self.model.name)
 
@@ -227,6 +232,7 @@ class Node:
 
     async def close(self) -> None:
         """End all sessions, each with a reason, and stop the device."""
+        self.jobs.close()
         await self.recordings.close()
         await asyncio.gather(*(session.close("disconnect") for session in list(self.sessions)))
         await self.search.close()

@@ -34,8 +34,8 @@ def from_base64(text: str) -> NDArray[np.uint8]:
         raise ValueError("image_data is not base64") from None
 
 
-def decode(data: bytes) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB, upright, no side longer than 1024.  Raises ValueError with one sentence."""
+def decode(data: bytes, max_side: int = MAX_SIDE) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB, upright, no side longer than `max_side`.  Raises ValueError with one sentence."""
     if len(data) > MAX_BYTES:
         raise ValueError(f"a reference picture may have {MAX_BYTES} bytes, this has {len(data)}")
     try:
@@ -45,7 +45,7 @@ def decode(data: bytes) -> NDArray[np.uint8]:
                 width, height = opened.size
                 if width * height > MAX_PIXELS:
                     raise ValueError(f"a reference picture may have {MAX_PIXELS} pixels, this has {width}x{height}")
-                opened.draft("RGB", (MAX_SIDE, MAX_SIDE))
+                opened.draft("RGB", (max_side, max_side))
                 picture = ImageOps.exif_transpose(opened).convert("RGB")
     except UnidentifiedImageError:
         raise ValueError(f"the reference picture is none of {', '.join(KINDS)}") from None
@@ -53,7 +53,7 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         raise ValueError(f"a reference picture may have {MAX_PIXELS} pixels, this has many more") from None
     except (OSError, SyntaxError, EOFError) as error:
         raise ValueError(f"the reference picture is damaged: {type(error).__name__}") from None
-    picture.thumbnail((MAX_SIDE, MAX_SIDE))
+    picture.thumbnail((max_side, max_side))
     return np.asarray(picture)
 
 

@@ -18,8 +18,9 @@ from reverie.models.stream import StreamModel
 from reverie.server import provenance
 from reverie.server.pictures import Picture, resize
 from reverie.server.sizing import UNIT, render_size
+from reverie.server.transcode import transcode
 from reverie.server.upscale import upscale
-from reverie.server.video import MUXERS, Reader, Writer, upright
+from reverie.server.video import MUXERS, Reader
 
 MAX_RENDER_AREA = 1280 * 720
 
@@ -93,31 +94,14 @@ def restyle(job: Job) -> dict[str, Any]:
 def _run(job: Job, reader: Reader, partial: Path) -> dict[str, Any]:
     work = _Work(job, _start(job))
     began = time.monotonic()
-    writer: Writer | None = None
-    held: list[Any] = []  # sound that comes before the first picture
     with tqdm(total=reader.promised or None, unit="frame", disable=not sys.stderr.isatty()) as bar:
-        try:
-            for packet in reader.packets():
-                if packet.stream is not reader.stream:
-                    (writer.put_audio if writer else held.append)(packet)
-                    continue
-                for frame in reader.decode(packet):
-                    shown = work.frame(upright(frame))
-                    if writer is None:
-                        writer = _open(job, reader, partial, shown)
-                        for early in held:
-                            writer.put_audio(early)
-                    count = len(work.steps_ms) - 1
-                    pts = frame.pts if frame.pts is not None else round(count / reader.rate / reader.time_base)
-                    writer.put(shown, pts, frame.time_base or reader.time_base)
-                    bar.update()
-            if writer is None:
-                raise ValueError(f"{job.input.name} has 0 frames")
-            writer.finish()
-        except BaseException:
-            if writer is not None:
-                writer.container.close()
-            raise
+
+        def paint(picture: Picture) -> Picture:
+            shown = work.frame(picture)
+            bar.update()
+            return shown
+
+        transcode(reader, partial, job.output.suffix.lower(), paint)
     return work.report(time.monotonic() - began)
 
 
@@ -127,14 +111,6 @@ def _start(job: Job) -> StreamModel:
     stream = model.stream()
     stream.start(prompt, job.seed, job.strength)
     return stream
-
-
-def _open(job: Job, reader: Reader, partial: Path, first: Picture) -> Writer:
-    height, width = (n // 2 * 2 for n in first.shape[:2])  # 4:2:0 has even sides: an odd one loses a pixel
-    if not width or not height:
-        raise ValueError(f"{job.input.name} is too small: {first.shape[1]}x{first.shape[0]}")
-    suffix = job.output.suffix.lower()
-    return Writer(partial, suffix, reader, (width, height), provenance.tags(suffix))
 
 
 class _Work:

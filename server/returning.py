@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from reverie.client.protocol import ChangeSettings, Prompt, SetImage
 
 KEPT_S = 30.0
+LATE_S = 45.0  # a lost connection may be noticed as late, when its client is back already
 MAX_KEPT = 256
 MAX_SAID = 20
 Said = Prompt | SetImage | ChangeSettings
@@ -57,11 +58,16 @@ class Returning:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._kept: OrderedDict[Hint, list[tuple[float, Visit]]] = OrderedDict()
+        self._back: dict[Callable[[Visit], None], tuple[float, Hint, Prompt | SetImage]] = {}
 
     def keep(self, hint: Hint, visit: Visit) -> None:
         if not visit.said:
             return
         self._forget()
+        for found, (_, known, first) in tuple(self._back.items()):
+            if known == hint and first in (NOTHING, visit.first):
+                del self._back[found]
+                return found(visit)
         self._kept.setdefault(hint, []).append((self._now() + KEPT_S, visit))
         while sum(map(len, self._kept.values())) > MAX_KEPT:
             self._kept.popitem(last=False)
@@ -76,8 +82,17 @@ class Returning:
                 return visit
         return None
 
+    def expect(self, hint: Hint, first: Prompt | SetImage, found: Callable[[Visit], None]) -> None:
+        """Somebody began; told if its visit before turns out to be lost only now."""
+        self._back[found] = (self._now() + LATE_S, hint, first)
+
+    def decline(self, found: Callable[[Visit], None]) -> None:
+        """It said something new, or left."""
+        self._back.pop(found, None)
+
     def _forget(self) -> None:
         now = self._now()
+        self._back = {found: each for found, each in self._back.items() if each[0] > now}
         for hint, visits in tuple(self._kept.items()):
             visits[:] = [each for each in visits if each[0] > now]
             if not visits:

@@ -63,6 +63,8 @@ class Session:
         """
         self.id = uuid.uuid4().hex
         self.holder = Holder("local")  # whose it is
+        self.visitor: object = None  # by what its client is known again
+        self.camera_at = 0.0  # time.monotonic() of the last picture from the camera
         self.over = asyncio.Event()  # set to end the session from this side
         self.ending = "disconnect"  # why it ends, once it does
         self.counts_camera = False  # whether generation begins with the first picture of any kind, as Decart's does
@@ -247,7 +249,8 @@ class Session:
 
     def camera(self, frame: av.VideoFrame) -> None:
         """A camera frame, with its pts."""
-        self.clock.arrived(seconds(frame), time.monotonic())
+        self.camera_at = time.monotonic()
+        self.clock.arrived(seconds(frame), self.camera_at)
         self._before_model.put(frame, self._about(frame, False), None)
 
     def _camera(self, frame: av.VideoFrame) -> None:

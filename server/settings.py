@@ -16,6 +16,7 @@ LIMITS = (
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
     ("tenant_sessions", 0, 1_000_000), ("effect_ms", 1, 10_000), ("effect_mb", 128, 1_000_000),
     ("moment_days", 1, 36_500), ("moment_mb", 0, 1_000_000),
+    ("max_upload_mb", 1, 100_000), ("max_clip_s", 1, 86_400),
 )  # fmt: skip
 DEVICES = ("cpu", "torch", "cuda", "neuron")
 
@@ -53,6 +54,8 @@ class Settings:
     start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
     max_recording_s: int = 7200  # a recording ends after so many seconds
     max_recording_mb: int = 4000  # or at this size
+    max_upload_mb: int = 200  # a file that is uploaded, also for a job
+    max_clip_s: int = 300  # a clip of a job
     redis_url: str = ""  # Redis that nodes share (redis://, rediss://, unix://, sentinel://); empty starts one's own
     fleet: str = "reverie"  # nodes with the same Redis and fleet serve each other's clients
     node_url: str = ""  # where clients reach this node; empty is http://HOST:PORT

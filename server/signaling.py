@@ -43,6 +43,7 @@ BACKLOG = 256  # messages that a client may leave unread
 UNREAD = 16  # of a client's messages; the next one waits in the network
 PATIENCE_S = {"decart-python": 12.0}  # its SDK gives up after 15 s, and tries again if it is told
 LONGEST_WAIT_S = 600.0
+SILENT_S = 3.0
 DECART, OURS = (
     "decart-",
     (EffectSkipped, FrameShown, PromptEnhanced, Status),
@@ -178,6 +179,8 @@ async def _enter(
     caller, asked = caller_of(socket), socket.query_params.get("model", "")
     program = socket.query_params.get("user_agent", "")
     admit = lambda: stack.enter_context(node.admit(caller, asked, send, session_id))
+    if not node.has_place(caller.tenant):
+        _end_lost(node, _hint(socket))
     waits = program.startswith(DECART) or socket.query_params.get("queue") == "1"
     if refused is not None:
         if type(refused) is not AtCapacity or not waits:
@@ -215,6 +218,13 @@ async def _patiently(waiting: Coroutine[Any, Any, Any], node: Node, program: str
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _end_lost(node: Node, visitor: Hint) -> None:
+    """The same client is here once more and its camera has gone silent there: that connection is dead."""
+    for each in node.sessions:
+        if each.visitor == visitor and each.camera_at and time.monotonic() - each.camera_at > SILENT_S:
+            each.end("error")
+
+
 async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender) -> str:
     """Until one of both ends it; why it ended."""
     node: Node = socket.app.state.node
@@ -222,7 +232,8 @@ async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender
     if node.fleet.urls:
         send(Nodes(node.fleet.urls))
     publisher = Publisher(session, node.settings)
-    conversation = Conversation(socket, session, publisher, send, _hint(socket))
+    session.visitor = _hint(socket)
+    conversation = Conversation(socket, session, publisher, send, session.visitor)
     grant = caller_of(socket).grant
     timer = None
     if grant is not None and grant.max_session_s is not None:

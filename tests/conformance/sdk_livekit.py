@@ -12,6 +12,7 @@ from decart import DecartClient, ModelState, Prompt, SetInput, models
 from decart.realtime.client import RealtimeClient
 from decart.realtime.subscribe import SubscribeOptions
 from decart.realtime.types import RealtimeConnectOptions
+from flat import picture
 from livekit import rtc
 
 URL = sys.argv[1]
@@ -86,6 +87,18 @@ async def main() -> None:
     SAW["reconnects"] = await until(lambda: "reconnecting" in states and states[-1] in ("connected", "generating"))
     screen.colour = np.zeros(3)
     SAW["keeps the prompt"] = await screen.sees((55, 39, 39))
+    await live.set(SetInput(prompt="red", image=picture((0, 255, 0)), enhance=False))
+    SAW["prompt and picture"] = await screen.sees((28, 117, 20))
+    await live.set_image(picture((0, 0, 255)), prompt=None)
+    SAW["set_image"] = await screen.sees((0, 0, 195))
+    live._manager._connection._ws._writer.transport.abort()
+    SAW["reconnects again"] = await until(lambda: states.count("reconnecting") == 2 and states[-1] != "reconnecting")
+    screen.colour = np.zeros(3)
+    SAW["keeps the picture"] = await screen.sees((0, 0, 195))
+    try:
+        await live.set_image(b"no picture")
+    except Exception as error:
+        SAW["a bad picture is told"] = "the reference picture is none of" in str(error)
     await live.set_image(None)
     SAW["set_image null"] = await screen.sees((200, 60, 60))
     SAW["states"] = [str(state) for state in states]

@@ -7,10 +7,12 @@ import sys
 import av
 import numpy as np
 from aiortc import VideoStreamTrack
-from decart import DecartClient, models
+from decart import DecartClient, SetInput, models
 from decart.realtime.client import RealtimeClient
+from decart.realtime.subscribe import SubscribeOptions
 from decart.realtime.types import RealtimeConnectOptions
 from decart.types import ModelState, Prompt
+from flat import picture
 
 URL = sys.argv[1]
 SAW: dict[str, object] = {}
@@ -56,6 +58,17 @@ async def main() -> None:
     SAW["prompt"] = await sees((55, 195, 195))
     await live.set_prompt("green", enhance=False)
     SAW["set_prompt"] = await sees((11, 195, 39))
+    await live.set(SetInput(prompt="red", image=picture((0, 255, 0)), enhance=False))
+    SAW["prompt and picture"] = await sees((28, 117, 20))
+    await live.set_image(picture((0, 0, 255)))
+    SAW["set_image"] = await sees((0, 0, 195))
+    COLOURS.clear()
+    seat = await RealtimeClient.subscribe(
+        base_url=URL.replace("http", "ws"), api_key=client.api_key,
+        options=SubscribeOptions(token=live.subscribe_token, on_remote_stream=lambda t: t.kind == "video" and show(t)),
+    )  # fmt: skip
+    SAW["viewer"] = await sees((0, 0, 195))
+    await seat.disconnect()
     await live.disconnect()
 
 

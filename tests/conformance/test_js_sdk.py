@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from rig.node import Node, serve
+from rig.relay import Relay
 
 if not importlib.util.find_spec("playwright"):
     pytest.skip("the extra reverie[browser] is not installed", allow_module_level=True)
@@ -138,20 +140,67 @@ def test_a_full_server_lets_the_page_wait_in_line(page: Page, node: Node, browse
     other.context.close()
 
 
+PICTURE = """async colour => {
+    const canvas = new OffscreenCanvas(64, 48), context = canvas.getContext("2d");
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 64, 48);
+    return canvas.convertToBlob();
+}"""
+CAMERA_BACK = """() => live.on("connectionChange", async state => {
+    if (state !== "connected") return;
+    const fresh = await navigator.mediaDevices.getUserMedia({video: {width: 1280, height: 720, frameRate: 30}});
+    live.replaceVideoTrack(fresh.getVideoTracks()[0]);
+})"""  # the SDK's own reconnect stops the camera's track; client/docs/migrate.md says so
+
+
+def test_pictures_of_the_sdk_give_the_look(page: Page, node: Node) -> None:
+    page.evaluate(CONNECT, [node.url, prompt("red"), "local"])
+    until(page, RED, limit_s=30)
+    page.evaluate(f"({PICTURE})('rgb(0,255,0)').then(blob => live.setImage(blob))")
+    until(page, GREEN, limit_s=30)
+    page.evaluate(f"({PICTURE})('rgb(255,0,0)').then(image => live.set({{prompt: 'red', image, enhance: false}}))")
+    until(page, RED, limit_s=30)
+    told = page.evaluate("live.setImage(new Blob(['no picture'])).catch(error => error.message)")
+    assert "the reference picture is none of" in told
+    stored = page.evaluate(f"({PICTURE})('rgb(0,255,0)').then(blob => client.files.upload(blob)).then(file => file.id)")
+    page.evaluate("name => live.setImage(name)", stored)
+    until(page, GREEN, limit_s=30)
+    page.evaluate("live.disconnect()")
+
+
+def test_the_look_is_there_again_after_the_network_was_cut(page: Page, node: Node) -> None:
+    relay = Relay(int(node.url.rpartition(":")[2]))
+    page.evaluate(CONNECT, [relay.url, prompt("red"), "local"])
+    until(page, RED, limit_s=30)
+    page.evaluate("live.setPrompt('green', {enhance: false})")
+    until(page, GREEN, limit_s=30)
+    page.evaluate(CAMERA_BACK)
+    page.evaluate("() => { seen.states.length = 0; a.srcObject = null; }")
+    assert relay.cut("/v1/stream") == 1
+    until(page, "seen.states.join() === 'reconnecting,connected,generating'", limit_s=40)
+    until(page, f"a.srcObject !== null && a.videoWidth > 0 && {GREEN}", limit_s=30)
+    page.evaluate("live.disconnect()")
+    relay.close()
+
+
 def test_a_refusal_is_thrown_at_once_with_its_reason(page: Page, node: Node) -> None:
     with pytest.raises(Error, match="Invalid API key"):
         page.evaluate(CONNECT, [node.url, {}, "a.b.c"])
 
 
-def test_a_page_that_is_not_listed_is_refused(page: Page, toy: Node) -> None:
+def test_a_page_that_is_not_listed_is_refused_at_once_with_the_reason(page: Page, toy: Node) -> None:
+    with pytest.raises(Error, match=r"not allowed: pages of .* may not use this server"):
+        page.evaluate(CONNECT, [toy.url, {}, "local"])
     socket = "url => new Promise(done => { const s = new WebSocket(url); s.onopen = () => done(1); s.onclose = () => done(0); })"
-    assert page.evaluate(socket, toy.url.replace("http", "ws") + "/v1/stream?user_agent=decart-js-sdk") == 0
+    assert page.evaluate(socket, toy.url.replace("http", "ws") + "/v1/stream") == 0
 
 
-def test_the_http_parts_in_node(modules: Path, toy: Node) -> None:
+def test_the_http_parts_in_node(modules: Path, toy: Node, make_clip: Any, tmp_path: Path) -> None:
     node = shutil.which("node")
     assert node
-    done = subprocess.run([node, "http.js", toy.url], cwd=modules, capture_output=True, text=True, timeout=60)
+    Image.new("RGB", (64, 48), (200, 60, 60)).save(picture := tmp_path / "picture.png")
+    command = [node, "http.js", toy.url, make_clip("clip.mp4"), picture]
+    done = subprocess.run(command, cwd=modules, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     saw = json.loads(done.stdout)
     assert saw and all(saw.values()), saw

@@ -11,8 +11,8 @@ from rig.node import Node
 HERE = Path(__file__).parent
 
 
-def run(python: Path, script: str, url: str) -> dict[str, Any]:
-    done = subprocess.run([python, HERE / script, url], capture_output=True, text=True, timeout=240)
+def run(python: Path, script: str, *arguments: object) -> dict[str, Any]:
+    done = subprocess.run([python, HERE / script, *map(str, arguments)], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -23,6 +23,11 @@ def test_decart_0_2_4(python_with: Callable[[str], Path], toy: Node) -> None:
     assert "Invalid API key" in refused
     assert saw.pop("size") == [1280, 720] and saw.pop("token") == "local" and "reconnecting" in saw.pop("states")
     assert saw and all(saw.values()), saw
+
+
+def test_jobs_of_decart_0_2_4(python_with: Callable[[str], Path], toy: Node, make_clip: Any) -> None:
+    saw = run(python_with("decart[realtime]==0.2.4"), "sdk_jobs.py", toy.url, make_clip("clip.mp4"))
+    assert len(saw) == 6 and all(saw.values()), saw
 
 
 def test_decart_0_0_40(python_with: Callable[[str], Path], toy: Node) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from reverie.server.app import make
+from reverie.server.app import _cancelled, make
 from reverie.server.settings import Settings
 
 
@@ -75,3 +75,22 @@ def test_a_loader_that_trips_is_reported_as_well(monkeypatch: pytest.MonkeyPatch
         deadline = time.monotonic() + 5
         while "RuntimeError: no memory" not in client.get("/readyz").text:
             assert time.monotonic() < deadline
+
+
+async def test_a_task_that_takes_a_cancellation_for_something_else_is_asked_again() -> None:
+    asked = 0
+
+    async def stubborn() -> None:
+        nonlocal asked
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                asked += 1
+                if asked == 2:
+                    raise
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    await _cancelled([task])
+    assert asked == 2 and task.cancelled()

@@ -112,3 +112,25 @@ async def test_a_join_that_cannot_be_read_ends_nothing(server: Any, message: dic
         await socket.send(json.dumps({"type": "livekit_join", **message}))
         assert (await until(socket, "error"))["error_type"] == "bad_request"
         await room_of(socket)
+
+
+async def test_who_began_with_the_camera_and_comes_back_finds_the_look(server: Any) -> None:
+    query = "model=lucy-2.5&api_key=k&user_agent=decart-js-sdk%2F0.1.20"
+    join = {"type": "livekit_join", "passthrough": True}
+    async with at(server, query) as socket:
+        await socket.send(json.dumps(join))
+        await until(socket, "livekit_room_info")
+        await socket.send(json.dumps({"type": "prompt", "prompt": "green", "enhance_prompt": False}))
+        assert (await until(socket, "prompt_ack"))["success"]
+        socket.transport.abort()
+    async with at(server, query) as socket:
+        await socket.send(json.dumps(join))
+        room = await until(socket, "livekit_room_info")
+        ends = asyncio.get_running_loop().time() + 30
+        while look(server, room["session_id"]) != "green":
+            assert asyncio.get_running_loop().time() < ends
+            await asyncio.sleep(0.05)
+    async with at(server, query) as socket:  # it left of its own will: nothing is kept
+        await socket.send(json.dumps(join))
+        room = await until(socket, "livekit_room_info")
+        assert look(server, room["session_id"]) == ""

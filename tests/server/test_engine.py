@@ -198,3 +198,18 @@ def test_a_watermark_is_drawn_into_styled_frames() -> None:
     shown = seen.frames[0][0].to_ndarray(format="rgb24")
     assert shown[:120].max() < 80 and shown[216:, 160:].max() > 150
     engine.stop()
+
+
+def test_what_waits_for_the_idle_device_comes_behind_every_session() -> None:
+    engine, order = Engine(Metrics()), []
+    seen = Seen(engine, "slow invert")
+    engine.put(seen.feed, frame(0))
+    wait(lambda: seen.feed.frame is None)  # the device is busy now
+    done = engine.when_idle(lambda: order.append(len(seen.frames)))
+    engine.put(seen.feed, frame(1))
+    done.result(30)
+    assert order == [2]
+    assert engine.when_idle(lambda: 5).result(30) == 5
+    assert isinstance(engine.when_idle(lambda: [][0]).exception(30), IndexError)
+    engine.stop()
+    assert engine.when_idle(lambda: 5).cancelled()

@@ -53,6 +53,20 @@ def test_who_may_pass(client: TestClient, host: str, origin: str | None, status:
             pass
 
 
+@pytest.mark.parametrize("headers", [{"origin": "http://evil.example"}, {"host": "evil.example"}])
+def test_decarts_sdks_are_told_why_and_nothing_else(client: TestClient, headers: dict[str, str]) -> None:
+    query = "user_agent=decart-js-sdk%2F0.1.20+lang%2Fjs"
+    with client.websocket_connect(f"/v1/stream?{query}", headers=headers) as socket:
+        told = socket.receive_json()
+        assert told["type"] == "error" and "not allowed" in told["error"] and "REVERIE_" in told["error"]
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_text()
+        assert closed.value.code == 1008
+    for address in ("/v1/stream", f"/ws?{query}", "/v1/stream?user_agent=x"):
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect(address, headers=headers):
+            pass
+
+
 def test_answers_carry_headers_that_keep_pages_in_their_place(client: TestClient) -> None:
     headers = client.get("/").headers
     assert "default-src 'self'" in headers["content-security-policy"]

@@ -62,3 +62,18 @@ def test_it_is_kept_for_half_a_minute_and_of_a_flood_only_the_newest() -> None:
     assert returning.back(Hint("1", *_rest()), FIRST) is not None
     returning.keep(HINT, visit())
     assert returning.back(HINT, NOTHING) is None
+
+
+def test_a_client_that_is_back_before_its_loss_is_noticed_is_told_then_once() -> None:
+    returning, found = Returning(), []  # type: ignore[var-annotated]
+    returning.expect(HINT, NOTHING, found.append)
+    returning.keep(Hint("b", *_rest()), visit(FIRST))
+    assert not found
+    returning.keep(HINT, visit(FIRST, LATER))
+    assert [each.said for each in found] == [(LATER,)]
+    returning.keep(HINT, visit(FIRST))
+    assert len(found) == 1 and returning.back(HINT, FIRST) is not None
+    returning.expect(HINT, NOTHING, found.append)
+    returning.decline(found.append)
+    returning.keep(HINT, visit(FIRST))
+    assert len(found) == 1

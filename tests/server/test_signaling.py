@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +11,9 @@ import websockets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
+
+from reverie.server import signaling
+from reverie.server.returning import Hint
 
 INVERTED = (55, 195, 195)
 
@@ -117,3 +122,15 @@ async def test_no_key_of_a_query_string_reaches_the_log(server: Any) -> None:
     log = server.log.read_text()
     assert "toy is ready" in log
     assert "dct_secret" not in log
+
+
+def test_only_a_dead_connection_of_the_same_client_makes_room() -> None:
+    me, other = (Hint("local", "", address, "decart-js-sdk", "toy") for address in ("127.0.0.1", "127.0.0.2"))
+    now, ended = time.monotonic(), []
+    cases = {"dead": (me, now - 60), "live": (me, now), "no camera yet": (me, 0.0), "somebody's": (other, now - 60)}
+    sessions = [
+        SimpleNamespace(visitor=who, camera_at=at, end=lambda reason, name=name: ended.append(name))
+        for name, (who, at) in cases.items()
+    ]
+    signaling._end_lost(SimpleNamespace(sessions=sessions), me)  # type: ignore[arg-type]
+    assert ended == ["dead"]

@@ -104,7 +104,8 @@ def _handling(original: Any) -> Any:
     async def handle(self: Any, packet: Any, arrival_time_ms: int) -> None:
         """All frames that a packet sets free are decoded, not only one; what was given up is not asked for again."""
         buffer = self._RTCRtpReceiver__jitter_buffer
-        if self._RTCRtpReceiver__decoder_queue.qsize() > BACKLOG and buffer.lost_since is None:
+        waiting = self._RTCRtpReceiver__decoder_queue.qsize()
+        if buffer._is_video and waiting > BACKLOG and buffer.lost_since is None:
             buffer.lost_since = time.monotonic()
         await original(self, packet, arrival_time_ms=arrival_time_ms)
         if self.track is None or self.track.kind != "video" or buffer._origin is None:

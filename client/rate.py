@@ -29,6 +29,7 @@ class RateControl:
         self._at: float | None = None
         self._calm_from = 0.0
         self._heard: float | None = None
+        self._tried = True  # whether the rate is used
         self._growth, self._known = GROWTH_NEW, 0.0  # b/s that arrived when the link was full
 
     @property
@@ -42,10 +43,13 @@ class RateControl:
             self._rate = bitrate
 
     def bound(self, remb: int) -> None:
-        """What the receiver believes that the link takes, b/s."""
-        self._remb = max(FLOOR, remb)
+        """What the receiver believes that the link takes, b/s.
 
-    def report(self, now: float, loss: float, sent: float, trip_s: float | None = None) -> None:
+        It judges by what comes: a still picture, or a machine without time for another, makes it small for no reason.
+        """
+        self._remb = max(FLOOR, remb) if self._tried else self._ceiling
+
+    def report(self, now: float, loss: float, sent: float, trip_s: float | None = None, held_up: bool = False) -> None:
         """A receiver's report.
 
         Args:
@@ -53,16 +57,19 @@ class RateControl:
             loss: 0 to 1, since the report before.
             sent: b/s, since then.
             trip_s: the round trip, if it is known.
+            held_up: whether more would have been sent, had the link taken it.
         """
         elapsed = min(2.0, now - self._at) if self._at is not None else 0.0
         self._at = self._heard = now
+        self._tried = held_up or sent > 0.5 * self.bitrate
         if loss > LOSS:
             used = sent > 0.7 * self._rate  # else what arrived tells of the encoder, not of the link
             arrived = sent * (1 - loss) if used else 0.8 * self._rate
             self._known = max(arrived, 0.5 * self._known)
             self._fall(now, min(self._rate * (1 - 0.5 * loss), max(0.85 * arrived, 0.25 * self._rate)))
         elif trip_s is not None and self._rise(now, trip_s) > RISE_S:
-            self._fall(now, min(self._rate * 0.85, max(0.85 * sent, 0.5 * self._rate)))
+            if self._tried:  # else it is no queue of ours
+                self._fall(now, min(self._rate * 0.85, max(0.85 * sent, 0.5 * self._rate)))
         elif now >= self._calm_from and sent > 0.5 * self._rate:  # what was not tried is not known
             growth = GROWTH_KNOWN if self._rate < 0.7 * self._known else self._growth
             self._rate = min(self._ceiling, self._rate * growth**elapsed, 1.5 * self._remb)

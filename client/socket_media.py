@@ -61,11 +61,12 @@ class Window:
         self.control = RateControl()
         self._sent: dict[int, float] = {}  # when, by time
         self._room = asyncio.Event()
-        self._counted, self._bits, self._longest_s = time.monotonic(), 0, 0.0
+        self._counted, self._bits, self._longest_s, self._full = time.monotonic(), 0, 0.0, False
 
     async def room(self) -> None:
         """Until another picture may be sent."""
         while len(self._sent) >= WINDOW:
+            self._full = True
             self._room.clear()
             await self._room.wait()
 
@@ -87,8 +88,8 @@ class Window:
                 break
         self._room.set()
         if (elapsed := now - self._counted) >= REPORT_S:
-            self.control.report(now, 0.0, self._bits / elapsed, self._longest_s)
-            self._counted, self._bits, self._longest_s = now, 0, 0.0
+            self.control.report(now, 0.0, self._bits / elapsed, self._longest_s, self._full)
+            self._counted, self._bits, self._longest_s, self._full = now, 0, 0.0, False
 
 
 class Incoming(MediaStreamTrack):

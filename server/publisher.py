@@ -30,7 +30,7 @@ class Publisher:
         """Connect and return the answer's SDP, all candidates inside.  Raises BadOffer."""
         if self._peer is not None:
             raise BadOffer("a session takes one offer; open another WebSocket for another")
-        closed = (lambda: None) if self._shown else self._session.over.set
+        closed = self._on_gone if self._shown else self._session.over.set
         self._peer = Peer(self._settings, self._on_track, self._on_failed, closed, self.connected)
         return await self._peer.answer(sdp)
 
@@ -46,9 +46,14 @@ class Publisher:
             await peer.close()
 
     def _on_failed(self) -> None:
-        """What never connected leaves its client some time to send the pictures another way."""
-        patience_s = 0.0 if self.connected.is_set() or not self._shown else SWITCH_S
-        asyncio.get_running_loop().call_later(patience_s, self._give_up)
+        if self.connected.is_set() or not self._shown:
+            self._give_up()
+        else:
+            self._on_gone()
+
+    def _on_gone(self) -> None:
+        """Its client has some time to send the pictures another way, or to hang up."""
+        asyncio.get_running_loop().call_later(SWITCH_S, self._give_up)
 
     def _give_up(self) -> None:
         if not self._closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import re
@@ -233,7 +234,7 @@ class Work:
             await self._record(loop)
         except (OSError, av.FFmpegError, ValueError) as error:
             log.error("recording %s failed: %s", self.recording.id, error)
-            self._reason = "failed"
+            self._reason = "disk_full" if getattr(error, "errno", 0) == errno.ENOSPC else "failed"
         finally:
             self.session.before = None
             try:

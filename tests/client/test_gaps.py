@@ -91,3 +91,7 @@ async def test_a_decoder_that_is_too_slow_goes_on_with_a_keyframe(clock: list[fl
         waiting.put(number)
     await gaps._handling(taken)(receiver, packet(99), 0)
     assert buffer.lost_since == 0.0  # type: ignore[attr-defined]
+    sound = receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=16, prefetch=4)
+    await gaps._handling(taken)(receiver, packet(99), 0)
+    assert sound.lost_since is None  # type: ignore[attr-defined]
+    assert feed(sound, packet(1), packet(2), packet(40)) == [(False, DELTA)] * 3

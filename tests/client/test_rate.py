@@ -70,6 +70,20 @@ def test_the_receivers_estimate_is_an_upper_bound() -> None:
     assert control.bitrate == START
 
 
+def test_of_a_still_picture_neither_the_estimate_nor_a_longer_round_trip_tells_anything() -> None:
+    control = RateControl()
+    for second in range(10):
+        control.report(second, 0.0, 10_000, 0.02 if second < 5 else 0.4)
+        control.bound(60_000)
+    assert control.bitrate == START
+    control.report(10, 0.0, START, 0.02)
+    control.bound(60_000)
+    assert control.bitrate == 60_000
+    control.report(11, 0.0, 60_000, 0.02)  # bound so, it is used
+    control.bound(60_000)
+    assert control.bitrate == 60_000
+
+
 def test_what_was_not_sent_is_no_sign_of_room() -> None:
     control = RateControl()
     for second in range(20):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -62,29 +62,36 @@ class Call:
             pass
 
 
-async def offer_of(peer: RTCPeerConnection, sends: bool) -> str:
+async def offer_of(peer: RTCPeerConnection, sends: bool, tracks: Mapping[str, Any] | None = None) -> str:
     for kind in ("audio", "video"):
         transceiver = peer.addTransceiver(kind, direction="sendonly" if sends else "recvonly")
         if sends:
-            transceiver.sender.replaceTrack(AudioStreamTrack() if kind == "audio" else Camera())
+            own = tracks[kind] if tracks is not None else AudioStreamTrack() if kind == "audio" else Camera()
+            transceiver.sender.replaceTrack(own)
     await peer.setLocalDescription(await peer.createOffer())
     return str(peer.localDescription.sdp)
 
 
 @asynccontextmanager
-async def call(url: str, path: str, sends: bool, **headers: str) -> AsyncIterator[Call]:
-    """Connect by POST; DELETE at the end.  Raises AssertionError with the answer if it is not 201."""
+async def call(
+    url: str, path: str, sends: bool, *, tracks: Mapping[str, Any] | None = None,
+    watch: Callable[[Any], Coroutine[Any, Any, None]] | None = None, **headers: str,
+) -> AsyncIterator[Call]:  # fmt: skip
+    """Connect by POST; DELETE at the end.  Raises AssertionError with the answer if it is not 201.
+
+    Args: tracks: sent instead of a flat colour and silence, by kind.  watch: takes each track instead of `Call`.
+    """
     rtc_tuning.apply()
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     watching: list[asyncio.Task[None]] = []
     async with httpx.AsyncClient(base_url=url, headers=headers) as http:
         try:
             created = await http.post(
-                path, content=await offer_of(peer, sends), headers={"content-type": "application/sdp"}
+                path, content=await offer_of(peer, sends, tracks), headers={"content-type": "application/sdp"}
             )
             assert created.status_code == 201, (created.status_code, created.text)
             made = Call(http, created, peer)
-            peer.on("track", lambda track: watching.append(asyncio.create_task(made.watch(track))))
+            peer.on("track", lambda track: watching.append(asyncio.create_task((watch or made.watch)(track))))
             await peer.setRemoteDescription(RTCSessionDescription(created.text, "answer"))
             yield made
             await http.delete(made.location)

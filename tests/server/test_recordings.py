@@ -1,6 +1,8 @@
 """Recordings by the API and the protocol, from real clients of real servers."""
 
 import asyncio
+import errno
+import itertools
 import json
 import os
 import signal
@@ -8,12 +10,15 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import av
+import numpy as np
 import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -23,9 +28,14 @@ from rig.node import serve
 
 from reverie.client import BadRequest, Session, connect
 from reverie.client.protocol import RecordingEnded
+from reverie.server import recorder, recordings
+from reverie.server.engine import Look
 from reverie.server.metrics import Metrics
+from reverie.server.output import Output
 from reverie.server.provenance import SOURCE_TYPE, read_mark
-from reverie.server.recordings import Library, Limits
+from reverie.server.recordings import Library, Limits, Recording
+from reverie.server.sound import Sound
+from reverie.server.timing import SourceClock
 
 
 def ask(url: str, method: str = "GET", body: Any = None, **headers: str) -> tuple[int, Any]:
@@ -146,6 +156,75 @@ async def test_a_recording_ends_at_its_limit_of_time(tmp_path: Path, monkeypatch
                     if isinstance(event, RecordingEnded):
                         assert event.reason == "time_limit" and event.seconds < 3
                         break
+
+
+class Showing:
+    """What a recording needs of a session; shows noise at 30 fps."""
+
+    def __init__(self) -> None:
+        self.id, self.tenant, self.look, self.before = "s", "local", Look(), None
+        self.output, self.sound, self.clock = Output(Metrics()), Sound(), SourceClock()
+
+    async def play(self) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (4, 144 * 3 // 2, 256), np.uint8)
+        for number in itertools.count():
+            frame = av.VideoFrame.from_ndarray(noise[number % 4], "yuv420p")
+            frame.pts, frame.time_base = number * 3000, Fraction(1, 90000)
+            self.clock.arrived(number / 30, time.monotonic())
+            self.output.show(frame)
+            await asyncio.sleep(1 / 30)
+
+
+async def ends_by_itself(library: Library) -> Recording:
+    session: Any = Showing()
+    playing, ended = asyncio.create_task(session.play()), asyncio.Event()
+    name = library.start(session, False, lambda done: ended.set()).id
+    await asyncio.wait_for(ended.wait(), 60)
+    playing.cancel()
+    return library.find("local", name)
+
+
+async def test_a_recording_ends_at_its_limit_of_size_and_can_be_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "NOTE_S", 0.0)
+    library = Library(tmp_path, Limits(3600, 200_000), Metrics())
+    made = await ends_by_itself(library)
+    assert (made.state, made.reason) == ("done", "size_limit") and 200_000 <= made.bytes < 2_000_000
+    with av.open(str(library.file("local", made.id))) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 5
+
+
+async def test_a_recording_ends_before_the_disk_is_full_and_none_begins_on_a_full_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [recordings.MIN_FREE + 1]
+    monkeypatch.setattr(recordings, "NOTE_S", 0.0)
+    monkeypatch.setattr(recordings.shutil, "disk_usage", lambda path: SimpleNamespace(free=free[0]))
+    library = Library(tmp_path, Limits(3600, 10**9), Metrics())
+    asyncio.get_running_loop().call_later(0.5, free.__setitem__, 0, recordings.MIN_FREE - 1)
+    made = await ends_by_itself(library)
+    assert (made.state, made.reason) == ("done", "disk_full")
+    with pytest.raises(Exception, match="499 MB are free on the disk, 500 must stay so"):
+        library.start(Showing(), False)  # type: ignore[arg-type]
+
+
+async def test_a_disk_that_is_full_all_the_same_ends_the_recording_with_that_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = recorder.Sink.write
+
+    def full(self: recorder.Sink, data: bytes) -> int:
+        if self.size > 100_000:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(recorder.Sink, "write", full)
+    library = Library(tmp_path, Limits(3600, 10**9), Metrics())
+    made = await ends_by_itself(library)
+    assert (made.state, made.reason) == ("done", "disk_full")
+    library.delete("local", made.id)
+    assert library.every("local") == []
 
 
 def test_names_that_are_none_are_not_looked_up(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from reverie.client.rate import START, Budget
 from reverie.server.encoders import Encoded, Encoder
 from reverie.server.mailbox import Latest
 from reverie.server.metrics import Metrics
+from reverie.server.pictures import reformat
 
 log = logging.getLogger(__name__)
 
@@ -276,6 +277,6 @@ def scaled(frame: av.VideoFrame, scale: float) -> av.VideoFrame:
         copy = av.VideoFrame.from_ndarray(frame.to_ndarray(), "yuv420p")
     else:
         width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
-        copy = frame.reformat(width, height, "yuv420p", interpolation="AREA")
+        copy = reformat(frame, width, height, "yuv420p", interpolation="AREA")
     copy.pts, copy.time_base = frame.pts, frame.time_base
     return copy

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.server import provenance
+from reverie.server.pictures import reformat
 from reverie.server.sound import Heard
 
 CLOCK = Fraction(1, 90_000)
@@ -109,7 +110,7 @@ class Recorder:
         if self._container is None:
             self._open(picture.width, picture.height, taken)
         if (picture.width, picture.height) != self.size:
-            picture = picture.reformat(*self.size, "yuv420p")
+            picture = reformat(picture, *self.size, "yuv420p")
         self._last = max(self._last + 1, round((taken - self._began) / CLOCK) + (PRIMING if self._sounds else 0))
         picture.pts, picture.time_base = self._last, CLOCK
         self._container.mux(self._video.encode(picture))
@@ -160,7 +161,7 @@ def _planar(frame: av.VideoFrame, width: int = 0, height: int = 0) -> av.VideoFr
     width, height = width or frame.width // 2 * 2, height or frame.height // 2 * 2
     if (frame.format.name, frame.width, frame.height) == ("yuv420p", width, height):
         return av.VideoFrame.from_ndarray(frame.to_ndarray(), "yuv420p")
-    return frame.reformat(width, height, "yuv420p", interpolation="AREA")
+    return reformat(frame, width, height, "yuv420p", interpolation="AREA")
 
 
 def _beside(left: av.VideoFrame, right: av.VideoFrame) -> av.VideoFrame:

@@ -18,7 +18,6 @@ from typing import TypeVar
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -28,6 +27,7 @@ from reverie.models.search import space
 from reverie.server import embedded
 from reverie.server.errors import Refused
 from reverie.server.keys import Keys
+from reverie.server.pictures import reformat
 from reverie.server.search.archive import Archive, Hit, Query
 from reverie.server.search.eye import Eye, Picture, Sight
 from reverie.server.search.moments import Entry, Merger, Window
@@ -209,12 +209,9 @@ class Watch:
 
 
 def _small(frame: av.VideoFrame) -> Picture:
-    """With a scaler of our own: the one that a frame keeps may be another thread's."""
     width = min(WIDTH, frame.width)
     height = max(2, round(frame.height * width / frame.width))
-    return np.ascontiguousarray(
-        VideoReformatter().reformat(frame, width, height, "rgb24", interpolation="AREA").to_ndarray()
-    )
+    return np.ascontiguousarray(reformat(frame, width, height, "rgb24", interpolation="AREA").to_ndarray())
 
 
 def _reached(url: str) -> Redis | None:

@@ -1,10 +1,12 @@
 """Frames and arrays."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import av
 import numpy as np
 import pytest
 
-from reverie.server.pictures import resize, to_frame, to_rgb
+from reverie.server.pictures import reformat, resize, to_frame, to_rgb
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -34,3 +36,16 @@ def test_the_same_size_is_the_same_array() -> None:
     picture = smooth(48, 64)
     assert resize(picture, 64, 48) is picture
     assert resize(picture, 32, 16).shape == (16, 32, 3)
+
+
+def test_many_threads_may_scale_one_frame_at_once() -> None:
+    """Every viewer's quality has a thread; `frame.reformat` stood still here."""
+    frame = to_frame(smooth(288, 512))
+
+    def scale(number: int) -> tuple[int, int]:
+        width, height = 64 + 32 * (number % 5), 36 + 18 * (number % 5)
+        done = reformat(frame, width, height, "yuv420p", interpolation="AREA")
+        return done.width - width, done.height - height
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(scale, range(400))) == {(0, 0)}

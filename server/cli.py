@@ -96,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     profile = commands.add_parser("profile", help="where the time of a frame goes")
+    profile.add_argument(
+        "--device", choices=("cpu", "neuron"), default="cpu", help="neuron: modelled, nothing runs there"
+    )
     profile.add_argument("--frames", type=int, default=30, help="frames that are traced (default 30)")
     profile.add_argument("--no-llm", action="store_true", help="frames without an LLM token beside them")
     profile.add_argument("--out", help="write the trace here, for ui.perfetto.dev (.json)")
@@ -188,6 +191,8 @@ def _profile(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
+    if args.device == "neuron":
+        return _profile_neuron(args)
     from reverie.kernels import trace
     from reverie.models.profile import profile
     from reverie.server.settings import from_environment
@@ -197,6 +202,20 @@ def _profile(args: argparse.Namespace) -> int:
     if args.out:
         Path(args.out).write_text(json.dumps(trace.chrome(program, events)))
     print(json.dumps(asdict(report)) if args.json else trace.text(report))
+    return 0
+
+
+def _profile_neuron(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from reverie.kernels.neuron import timeline
+    from reverie.models.neuron import profile
+
+    traced = profile(not args.no_llm)
+    if args.out:
+        Path(args.out).write_text(json.dumps(timeline.chrome(traced.events)))
+    rows = {"title": timeline.TITLE, **asdict(traced.report), "peak_bytes": traced.peak_bytes, "emit_s": traced.emit_s}
+    print(json.dumps(rows) if args.json else timeline.text(traced.report))
     return 0
 
 

@@ -16,7 +16,10 @@ from reverie.kernels.reference_lanes import unpacked
 from reverie.kernels.tasks import HEAD, Embed, Norm, Pick, Project, Recollect, Ref, Task
 
 STREAM, STREAMS = 8192, 3  # bytes a partition of one transfer of weights, and how many are under way
-WORK = 3072  # bytes of temporaries
+WAIT_NS = 300  # of an instruction for the one before it: other models' calls go between them
+GROUPS = 3  # of heads: their sums lie side by side in a bank of PSUM
+ATTEND_NS = 4000  # half of a layer's attention
+WORK = 5120  # bytes of temporaries
 F = np.float32
 
 
@@ -123,15 +126,20 @@ class Language:
         scale = self.fetch(op, "scale", layout.tall(self.get(task.scale, F, task.outs), columns), columns)
         y = self.tile(op, "y", columns, count)
         residual = self.names[task.residual][0] if task.residual.buffer >= 0 else "None"
-        each = max(1, STREAM // (2 * block))
+        each, waiting = max(1, STREAM // (2 * block)), ""
         for tile in range(0, count, each):
             tiles = min(each, count - tile)
+            acc = f"{y}_{tile}"
             self.plan.call(
-                op, f"w.project({x}, llm_weights, {self.column}, {y}, {scale}, {residual}, {tile}, {tiles}, "
-                f"{LANGUAGE_AT + STREAM * (self.slot % STREAMS)}, {self.work + 256 * (self.slot % 4)}, {self.slot})",
+                op, f"{acc} = w.products({x}, llm_weights, {self.column}, {columns}, {tile}, "
+                f"{tiles}, {LANGUAGE_AT + STREAM * (self.slot % STREAMS)}, {self.slot})",
                 2 * rows * tiles * block / BYTES_PER_NS,
             )  # fmt: skip
+            if waiting:  # one behind: VectorE does not stand and wait for TensorE
+                self.plan.call(op, waiting)
+            waiting = f"w.finished({acc}, {y}, {scale}, {residual}, {tile}, {self.work + 256 * (self.slot % 4)})"
             self.slot += 1
+        self.plan.call(op, waiting, WAIT_NS)
         self.column += count * block
         self.names[task.y] = y, columns
 
@@ -145,30 +153,32 @@ class Language:
             self.plan.inputs["llm_keys"] = self.plan.inputs["llm_values"] = None
             self.plan.call(op, "here = nisa.register_alloc(0)")
             self.plan.call(op, "nisa.register_load(here, position)")
-            each = task.heads // task.groups
             self.plan.call(
-                op, f"hidden = nl.ndarray(({each}, {task.context}), nl.float32, buffer=nl.sbuf, "
+                op, f"hidden = nl.ndarray((128, {task.context}), nl.float32, buffer=nl.sbuf, "
                 f'name="hidden", address=(0, {self.hidden}))',
             )  # fmt: skip
-            self.plan.call(op, f"w.hide(hidden, position, {each}, {task.context}, {self.work})", 500)
-        both = task.heads + task.groups
+            self.plan.call(op, f"w.hide(hidden, position, 128, {task.context}, {self.work})", 500)
+        both, each = task.heads + task.groups, task.heads // task.groups
+        if task.groups > GROUPS or each > 32:
+            raise ValueError(f"{op}: at most {GROUPS} groups of 32 heads are emitted, got {task.groups} of {each}")
         turned = self.tile(op, "turned", HEAD, both)
         seen = self.tile(op, "seen", HEAD, task.heads)
         self.plan.call(
             op, f"w.turn({qkv}, {turned}, llm_cosine, llm_sine, here, swap, {both}, {task.context}, {self.work})", 2000
         )
-        each = task.heads // task.groups
-        for g in range(task.groups):
-            buffer = LANGUAGE_AT + STREAM * (self.slot % STREAMS)
-            self.slot += 1
-            q, k = f"{turned}[:, {g * each}:{(g + 1) * each}]", f"{turned}[:, {task.heads + g}:{task.heads + g + 1}]"
-            v = f"{qkv}[:, {both + g}:{both + g + 1}]"
-            self.plan.call(
-                op, f"w.recollect({q}, {k}, {v}, llm_keys[{self.caches}], llm_values[{self.caches}], "
-                f"{seen}[:, {g * each}:{(g + 1) * each}], hidden, here, {each}, {task.context}, {self.work}, {buffer})",
-                4000,
-            )  # fmt: skip
-            self.caches += 1
+        place = ", ".join(str(LANGUAGE_AT + STREAM * ((self.slot + n) % STREAMS)) for n in range(2))
+        behind = self.work + WORK // 2
+        self.slot += 2
+        first, g, end = self.caches, task.groups, f"{task.groups}, {each}, {task.context}"
+        caches, kept = "llm_keys, llm_values", named(op)
+        self.caches += g
+        for text, cost in (
+            (f"cached_{kept}, held_{kept} = w.remember({caches}, {first}, {g}, {task.context}, {place})", 0),
+            (f"shares_{kept} = w.weighed({turned}, cached_{kept}, hidden, {end}, {self.work})", ATTEND_NS),
+            (f"w.recollect(shares_{kept}, held_{kept}, {qkv}, {seen}, ones, {end}, {behind})", ATTEND_NS),
+            (f"w.keep({turned}, {qkv}, {caches}, here, {first}, {end})", 0),
+        ):  # fmt: skip
+            self.plan.call(op, text, cost)
         self.names[task.y] = seen, HEAD
 
     def pick(self, op: str, tasks: Sequence[Task], number: int) -> None:

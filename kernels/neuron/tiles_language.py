@@ -55,16 +55,15 @@ def split(x: Any, y: Any, at: int) -> None:
     nisa.tensor_copy(low, rest)
 
 
-def project(
-    x: Any, weights: Any, first: int, y: Any, scale: Any, residual: Any, tile: int, tiles: int, buffer: int, at: int,
-    slot: int,
-) -> None:  # fmt: skip
-    """Some tiles of outs of a linear layer.
+def products(
+    x: Any, weights: Any, first: int, outs: int, tile: int, tiles: int, buffer: int, slot: int
+) -> Any:  # fmt: skip
+    """Sums of some tiles of outs of a linear layer, in PSUM: (M, tiles, 2), to be added.
 
     x: (P, T, 2) bfloat16; weights: HBM (128, all columns), this layer's from column `first`, per tile T blocks of (P,
-    M); y: (M, tiles of outs) float32; tile, tiles: the first and how many; buffer: SBUF address of the weights.
+    M); outs: M; tile, tiles: the first and how many; buffer: SBUF address of the weights.
     """
-    p, t, m = x.shape[0], x.shape[1], y.shape[0]
+    p, t, m = x.shape[0], x.shape[1], outs
     block = t * m
     held = nl.ndarray((p, tiles * block), nl.bfloat16, buffer=nl.sbuf, name="streamed", address=(0, buffer))
     nisa.dma_copy(held, weights[0:p, first + tile * block : first + (tile + tiles) * block])
@@ -73,6 +72,12 @@ def project(
         for i in range(t):
             column = (j * t + i) * m
             nisa.nc_matmul(acc[:, j : j + 1, :], held[:, column : column + m], x[:, i : i + 1, :], accumulate=i > 0)
+    return acc
+
+
+def finished(acc: Any, y: Any, scale: Any, residual: Any, tile: int, at: int) -> None:
+    """What `products` left, times its scale and with the residual, into y: (M, tiles of outs) float32."""
+    m, tiles = acc.shape[0], acc.shape[1]
     made = nl.ndarray((m, tiles), nl.float32, buffer=nl.sbuf, name="sums", address=(0, at))
     nisa.tensor_reduce(made, nl.add, acc, axis=2)
     out = y[:, tile : tile + tiles]
@@ -93,60 +98,89 @@ def turn(qkv: Any, y: Any, cosine: Any, sine: Any, position: Any, swap: Any, hea
     nisa.scalar_tensor_tensor(y, qkv[:, 0:heads], nl.multiply, angles[:, 0:1], nl.add, product)
 
 
-def recollect(
-    q: Any, k: Any, v: Any, keys: Any, values: Any, y: Any, hidden: Any, position: Any, each: int, context: int,
-    at: int, buffer: int,
-) -> None:  # fmt: skip
-    """Causal attention of one group of heads: the cache before this token, and the token itself, which then joins it.
-
-    q: (64, each); k, v: (64, 1); keys: HBM (64, context), values: HBM (context, 64); hidden: (each, context), -1e30
-    from this position on; y: (64, each).
-    """
-    cached = nl.ndarray((64, context), nl.float32, buffer=nl.sbuf, name="keys", address=(0, buffer))
-    nisa.dma_copy(cached, keys)
+def remember(keys: Any, values: Any, first: int, groups: int, context: int, keys_at: int, values_at: int) -> Any:
+    """The caches of a layer's groups on chip: keys (64, groups, context) and values (128, groups, blocks, 64)."""
     blocks = context // 128
-    held = nl.ndarray((128, blocks, 64), nl.float32, buffer=nl.sbuf, name="values", address=(0, buffer + 4 * context))
-    for b in range(blocks):
-        nisa.dma_copy(held[:, b : b + 1, :], values[128 * b : 128 * b + 128, :])
-    shares = remembered(q, k, cached, hidden, each, context, at)
-    place = at + 4 * (context + 1)
-    mixed = nl.ndarray((64, each), nl.float32, buffer=nl.psum, name="mixed", address=(0, BANK + 1024))
-    flipped = nl.ndarray((128, each), nl.float32, buffer=nl.psum, name="flipped", address=(0, BANK))
-    turned = nl.ndarray((128, each), nl.float32, buffer=nl.sbuf, name="turned", address=(0, place + 64))
-    for b in range(blocks):
-        nisa.nc_transpose(flipped, shares[:, 128 * b : 128 * b + 128])
-        nisa.tensor_copy(turned, flipped)
-        nisa.nc_matmul(mixed, held[:, b : b + 1, :], turned, accumulate=b > 0)
-    row = nl.ndarray((1, 64), nl.float32, buffer=nl.psum, name="row", address=(0, BANK + 512))
-    nisa.nc_transpose(row, v)
-    mine = nl.ndarray((1, 64 + each), nl.float32, buffer=nl.sbuf, name="mine", address=(0, place + 128))
-    nisa.tensor_copy(mine[:, 0:64], row)
-    share = nl.ndarray((1, each), nl.float32, buffer=nl.psum, name="share", address=(0, BANK + 768))
-    nisa.nc_transpose(share, shares[:, context : context + 1])
-    nisa.tensor_copy(mine[:, 64 : 64 + each], share)
-    nisa.nc_matmul(mixed, mine[:, 0:64], mine[:, 64 : 64 + each], accumulate=True)
-    nisa.tensor_copy(y, mixed)
-    nisa.dma_copy(keys.ap(pattern=[[context, 64], [1, 1]], offset=0, scalar_offset=position), k)
-    nisa.dma_copy(values.ap(pattern=[[1, 64], [1, 1]], offset=0, scalar_offset=position * 64), v)
+    cached = nl.ndarray((64, groups, context), nl.float32, buffer=nl.sbuf, name="keys", address=(0, keys_at))
+    held = nl.ndarray((128, groups, blocks, 64), nl.float32, buffer=nl.sbuf, name="values", address=(0, values_at))
+    for g in range(groups):
+        nisa.dma_copy(cached[:, g : g + 1, :], keys[first + g])
+        for b in range(blocks):
+            nisa.dma_copy(held[:, g : g + 1, b : b + 1, :], values[first + g][128 * b : 128 * b + 128, :])
+    return (cached, held)
 
 
-def remembered(q: Any, k: Any, cached: Any, hidden: Any, each: int, context: int, at: int) -> Any:
-    """Softmax over the cache and, last, this token's own key: (each, context + 1)."""
-    scores = nl.ndarray((each, context + 1), nl.float32, buffer=nl.sbuf, name="scores", address=(0, at))
-    dots = nl.ndarray((each, context), nl.float32, buffer=nl.psum, name="dots", address=(0, BANK))
-    nisa.nc_matmul(dots, q, cached, accumulate=False)
-    nisa.scalar_tensor_tensor(scores[:, 0:context], dots, nl.multiply, 0.125, nl.add, hidden)
-    own = nl.ndarray((each, 1), nl.float32, buffer=nl.psum, name="own", address=(0, BANK))
-    nisa.nc_matmul(own, q, k, accumulate=False)
-    nisa.tensor_scalar(scores[:, context : context + 1], own, nl.multiply, 0.125)
-    place = at + 4 * (context + 1)
-    top = nl.ndarray((each, 1), nl.float32, buffer=nl.sbuf, name="top", address=(0, place))
+def weighed(turned: Any, cached: Any, hidden: Any, groups: int, each: int, context: int, at: int) -> Any:
+    """Softmax over the cache and, last, the token's own key: (32 * groups, context + 1), a group each 32 partitions.
+
+    turned: (64, heads + groups), queries and then keys.  What lies between the groups is zero before the softmax.
+    """
+    heads, p = groups * each, 32 * groups
+    q = nl.ndarray((64, groups, 32), nl.float32, buffer=nl.sbuf, name="queries", address=(0, at))
+    nisa.memset(q, 0.0, engine=nisa.engine.gpsimd)
+    nisa.tensor_scalar(q[:, :, 0:each], turned[:, 0:heads].reshape((64, groups, each)), nl.multiply, 0.125)
+    dots = nl.ndarray((p, context), nl.float32, buffer=nl.psum, name="dots", address=(0, BANK))
+    for g in range(groups):
+        row = dots[32 * g : 32 * g + 32, :]
+        nisa.nc_matmul(row, q[:, g : g + 1, :], cached[:, g : g + 1, :], accumulate=False)
+    place = at + 4 * p
+    scores = nl.ndarray((p, context + 1), nl.float32, buffer=nl.sbuf, name="scores", address=(0, place))
+    nisa.tensor_tensor(scores[:, 0:context], dots, hidden[0:p, :], nl.add)
+    own = nl.ndarray((p, 1), nl.float32, buffer=nl.psum, name="own", address=(0, BANK))
+    for g in range(groups):
+        key = turned[:, heads + g : heads + g + 1]
+        nisa.nc_matmul(own[32 * g : 32 * g + 32, :], q[:, g : g + 1, :], key, accumulate=False)
+    nisa.tensor_copy(scores[:, context : context + 1], own)
+    top = nl.ndarray((p, 1), nl.float32, buffer=nl.sbuf, name="top", address=(0, place + 4 * context + 4))
     nisa.tensor_reduce(top, nl.maximum, scores, axis=1)
-    mass = nl.ndarray((each, 1), nl.float32, buffer=nl.sbuf, name="mass", address=(0, place + 4))
+    mass = nl.ndarray((p, 1), nl.float32, buffer=nl.sbuf, name="mass", address=(0, place + 4 * context + 8))
     nisa.exponential(scores, scores, max_value=top, reduce_res=mass)
     nisa.reciprocal(mass, mass)
     nisa.tensor_scalar(scores, scores, nl.multiply, mass)
     return scores
+
+
+def recollect(
+    shares: Any, held: Any, qkv: Any, y: Any, ones: Any, groups: int, each: int, context: int, at: int
+) -> None:  # fmt: skip
+    """Values by their shares, of the cache and of the token itself: y (64, heads); qkv ends with the token's values."""
+    p, first = 32 * groups, qkv.shape[1] - groups
+    share = nl.ndarray((1, p), nl.float32, buffer=nl.psum, name="share", address=(0, BANK))
+    nisa.nc_transpose(share, shares[:, context : context + 1])
+    row = nl.ndarray((1, p), nl.float32, buffer=nl.sbuf, name="row", address=(0, at))
+    nisa.tensor_copy(row, share)
+    spread = nl.ndarray((64, p), nl.float32, buffer=nl.psum, name="spread", address=(0, BANK + 4 * p * 4))
+    nisa.nc_matmul(spread, ones[0:1, 0:64], row, accumulate=False)
+    mixed = nl.ndarray((64, p), nl.float32, buffer=nl.psum, name="mixed", address=(0, BANK + 4 * p * 3))
+    for b in range(context // 128):
+        place = 4 * p * (1 + b % 2)
+        flipped = nl.ndarray((128, p), nl.float32, buffer=nl.psum, name="flipped", address=(0, BANK + place))
+        nisa.nc_transpose(flipped, shares[:, 128 * b : 128 * b + 128])
+        turned = nl.ndarray((128, p), nl.float32, buffer=nl.sbuf, name="turned", address=(0, at + place))
+        nisa.tensor_copy(turned, flipped)
+        for g in range(groups):
+            part = mixed[:, 32 * g : 32 * g + 32]
+            value = held[:, g : g + 1, b : b + 1, :]
+            nisa.nc_matmul(part, value, turned[:, 32 * g : 32 * g + 32], accumulate=b > 0)
+    kept = nl.ndarray((64, p), nl.float32, buffer=nl.sbuf, name="kept", address=(0, at + 4 * p * 3))
+    nisa.tensor_copy(kept, mixed)
+    for g in range(groups):
+        part, value = slice(32 * g, 32 * g + each), qkv[:, first + g : first + g + 1]
+        out = y[:, g * each : g * each + each]
+        nisa.scalar_tensor_tensor(out, spread[:, part], nl.multiply, value, nl.add, kept[:, part])
+
+
+def keep(
+    turned: Any, qkv: Any, keys: Any, values: Any, position: Any, first: int, groups: int, each: int, context: int
+) -> None:  # fmt: skip
+    """The token's keys and values join the caches."""
+    heads, last = groups * each, qkv.shape[1] - groups
+    for g in range(groups):
+        key, value = turned[:, heads + g : heads + g + 1], qkv[:, last + g : last + g + 1]
+        place = keys[first + g].ap(pattern=[[context, 64], [1, 1]], offset=0, scalar_offset=position)
+        nisa.dma_copy(place, key)
+        place = values[first + g].ap(pattern=[[1, 64], [1, 1]], offset=0, scalar_offset=position * 64)
+        nisa.dma_copy(place, value)
 
 
 def hide(hidden: Any, position: Any, each: int, context: int, at: int) -> None:

@@ -49,11 +49,11 @@ class Filled:
         return int(self.buffers[self.program.find(name)][:4].view(np.int32)[0])
 
 
-def video(height: int, width: int) -> Filled:
+def video(height: int, width: int, workers: int = 2) -> Filled:
     """`nano` before the first frame of a stream, with a random picture and style."""
     ranges = json.loads(weights.SHIPPED.with_suffix(".ranges.json").read_text())
     parts = Parts(NANO, checkpoint.floats(weights.SHIPPED), ranges)
-    program, vectors = Lowering(parts, height, width, 2).build()
+    program, vectors = Lowering(parts, height, width, workers).build()
     made, rng = Filled(program, [memory(b.bytes) for b in program.buffers]), np.random.default_rng(0)
     y, x = np.mgrid[:height, :width]
     for name, array in {
@@ -68,8 +68,8 @@ def video(height: int, width: int) -> Filled:
     return made
 
 
-def llm(shape: Shape = SHAPE, seed: int = 0) -> Filled:
-    """A random LLM before its first token."""
+def llm(shape: Shape = SHAPE, seed: int = 0, workers: int = 2, count: int = 1) -> Filled:
+    """A random LLM before its first token, or before it reads `count` tokens at once."""
     rng, d = np.random.default_rng(seed), shape.width
     k = d // shape.heads * shape.kv_heads
     normal = lambda *size: (rng.normal(size=size) / np.sqrt(size[-1])).astype(np.float32)
@@ -80,7 +80,7 @@ def llm(shape: Shape = SHAPE, seed: int = 0) -> Filled:
             f"layers.{n}.{name}.weight": normal(*size) for name, size in (sizes | {"down": (d, shape.mlp)}).items()
         }
         state |= {f"layers.{n}.attn_norm": 1 + normal(d), f"layers.{n}.mlp_norm": 1 + normal(d)}
-    program = llm_lowering.Language(shape, 1, 2).build()
+    program = llm_lowering.Language(shape, count, workers).build()
     made = Filled(program, [memory(b.bytes) for b in program.buffers])
     made.put("llm.weights", llm_lowering.packed(shape, state))
     made.put("llm.rope", llm_lowering.rope(shape))

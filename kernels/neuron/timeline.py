@@ -1,0 +1,116 @@
+"""What the cycle model says of a run: engines, operators, the limiter, and a trace for Perfetto.
+
+Everything here is modelled: constants and their sources are in trainium3.toml.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reverie.kernels.neuron.nkisim.machine import ENGINES, Event
+
+TITLE = "cycle model, not hardware"
+ROWS = 128 * 128  # multipliers of the array
+COLOURS = ("thread_state_running", "rail_animation", "cq_build_passed")
+ADVICE = {
+    "tensor": "TensorE multiplies most of the time: fewer multiplications, or MXFP8 where four rows share a cell",
+    "vector": "VectorE's passes: fewer operations an element, 16-bit operands, or ScalarE in turn",
+    "scalar": "ScalarE's passes: the epilogue of narrow layers costs more than their products",
+    "gpsimd": "GpSimd's passes: give them to ScalarE or VectorE",
+    "dma": "transfers: larger rows a partition, or maps that stay in SBUF from one operator to the next",
+    "waiting": "no engine is busy: a chain of dependent instructions; interleave more independent work",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Of one operator: when it runs, and how long each engine works for it; microseconds."""
+
+    name: str
+    begin_us: float
+    end_us: float
+    engines_us: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Shares are of the makespan, from 0 to 1."""
+
+    makespan_us: float
+    instructions: int
+    busy: dict[str, float]
+    useful: float  # multiplications that count / (peak x makespan), of bfloat16's peak
+    limiter: str
+    advice: str
+    ops: list[Spent]
+
+
+def analyse(events: Sequence[Event], tensor_ghz: float = 2.4) -> Report:
+    """Raises: ValueError without events."""
+    if not events:
+        raise ValueError("the kernel has no instructions")
+    end = max(event.end for event in events)
+    spent = dict.fromkeys(ENGINES, 0.0)
+    for event in events:
+        spent[event.engine] += event.end - event.begin
+    busy = {engine: round(ns / end, 4) for engine, ns in spent.items()}
+    most = max(busy, key=lambda engine: busy[engine])
+    limiter = most if busy[most] >= 0.6 else "waiting"
+    useful = sum(event.macs for event in events) / (ROWS * tensor_ghz * end)
+    return Report(round(end / 1e3, 2), len(events), busy, round(useful, 4), limiter, ADVICE[limiter], operators(events))
+
+
+def operators(events: Sequence[Event]) -> list[Spent]:
+    """The operators in the order in which they begin."""
+    each: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        each[event.label].append(event)
+    rows = []
+    for name, mine in each.items():
+        engines: dict[str, float] = defaultdict(float)
+        for event in mine:
+            engines[event.engine] += (event.end - event.begin) / 1e3
+        begin, end = min(e.begin for e in mine) / 1e3, max(e.end for e in mine) / 1e3
+        rows.append(Spent(name, round(begin, 2), round(end, 2), {k: round(v, 2) for k, v in engines.items()}))
+    return sorted(rows, key=lambda row: row.begin_us)
+
+
+def chrome(events: Sequence[Event]) -> dict[str, Any]:
+    """The timeline as Perfetto reads it: a track per engine, models in colours."""
+    models = list(dict.fromkeys(event.label.partition("/")[0] for event in events))
+    rows = [
+        {
+            "name": event.label.partition("/")[2] or event.name, "ph": "X",
+            "pid": 0, "tid": ENGINES.index(event.engine),
+            "ts": event.begin / 1e3, "dur": (event.end - event.begin) / 1e3, "cat": event.label.partition("/")[0],
+            "cname": COLOURS[models.index(event.label.partition("/")[0]) % len(COLOURS)],
+            "args": {"instruction": event.name},
+        }
+        for event in events
+    ]  # fmt: skip
+    names: list[dict[str, Any]] = [{"name": "process_name", "ph": "M", "pid": 0, "args": {"name": TITLE}}]
+    names += [
+        {"name": "thread_name", "ph": "M", "pid": 0, "tid": i, "args": {"name": f"{engine} ({TITLE})"}}
+        for i, engine in enumerate(ENGINES)
+    ]
+    return {"traceEvents": [*names, *rows], "displayTimeUnit": "ns", "otherData": {"title": TITLE}}
+
+
+def text(report: Report) -> str:
+    """The report for people."""
+    lines = [f"one NeuronCore-v4, {TITLE}", ""]
+    longest = sorted(report.ops, key=lambda op: -sum(op.engines_us.values()))[:12]
+    lines += [f"{'operator':<34}{'begin':>9}{'end':>9}  " + "".join(f"{e:>9}" for e in ENGINES) + "   (us)"]
+    for op in longest:
+        cells = "".join(f"{op.engines_us.get(engine, 0.0):>9.1f}" for engine in ENGINES)
+        lines.append(f"{op.name:<34}{op.begin_us:>9.1f}{op.end_us:>9.1f}  {cells}")
+    shares = ", ".join(f"{engine} {share:.0%}" for engine, share in report.busy.items())
+    lines += [
+        "", f"makespan {report.makespan_us / 1e3:.3f} ms, {report.instructions} instructions",
+        f"busy: {shares}", f"useful multiplications: {report.useful:.1%} of the bfloat16 peak",
+        f"limiter: {report.limiter}. Try: {report.advice}.",
+    ]  # fmt: skip
+    return "\n".join(lines)

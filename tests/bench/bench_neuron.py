@@ -1,0 +1,95 @@
+"""`nano` and the LLM on one NeuronCore-v4, modelled: `reverie bench neuron --json`.  Nothing runs on hardware.
+
+`busy`: share of the makespan that TensorE works; `useful`: multiplications that count / (bfloat16 peak x makespan).
+`nano` at 512x288 with taps of narrow kernels packed (im2col) and shifted; `nano_trn` (the same operators, widths of 128 and
+more, random weights) at 1280x704; one token of an LLM of 135 million weights; both in one kernel, one after the other and
+interleaved, and the least that is possible: the busiest engine's time.  `sensitivity`: each constant that is not
+documented, halved and doubled, on `nano` with a token (`--quick` leaves it and `nano_trn` out).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from environment import environment
+from tqdm import tqdm
+
+from reverie.kernels.neuron.constants import load, values
+from reverie.kernels.neuron.emit import Plan
+from reverie.kernels.neuron.emit_language import Language
+from reverie.kernels.neuron.emit_video import Video
+from reverie.kernels.neuron.timeline import TITLE
+from reverie.models.config import NANO
+from reverie.models.neuron import WIDE, Filled, Traced, language, traced, video
+
+Model = tuple[Plan, Filled]
+
+
+def frame(model: Filled, pack: bool = True) -> Model:
+    return Video(model.program, 0, model.get, pack=pack).build(), model
+
+
+def token(model: Filled) -> Model:
+    return Language(model.program, 0, model.get).build(), model
+
+
+def row(found: Traced) -> dict[str, Any]:
+    report = found.report
+    return {
+        "ms": round(report.makespan_us / 1e3, 3), "busy": report.busy["tensor"], "useful": report.useful,
+        "engines": report.busy, "limiter": report.limiter, "advice": report.advice, "instructions": report.instructions,
+        "source_lines": found.lines, "emit_s": found.emit_s, "peak_bytes": found.peak_bytes, "violations": 0,
+    }  # fmt: skip
+
+
+def together(picture: Filled, text: Filled) -> dict[str, Any]:
+    alone = [traced([frame(picture)]), traced([token(text)])]
+    apart = traced([frame(picture), token(text)], interleave=False)
+    mixed = traced([frame(picture), token(text)])
+    video_ms, llm_ms = (each.report.makespan_us / 1e3 for each in alone)
+    busiest = max(mixed.report.busy.values()) * mixed.report.makespan_us / 1e3
+    sequential = apart.report.makespan_us / 1e3
+    return {
+        "video_ms": round(video_ms, 3), "llm_ms": round(llm_ms, 3), "sequential_ms": round(sequential, 3),
+        "interleaved_ms": round(mixed.report.makespan_us / 1e3, 3),
+        "ratio": round(mixed.report.makespan_us / 1e3 / sequential, 3), "bound_ratio": round(busiest / sequential, 3),
+        "llm_dma_share_of_video": round(alone[1].report.busy["dma"] * llm_ms / video_ms, 3), "kernel": row(mixed),
+    }  # fmt: skip
+
+
+def sensitivity(picture: Filled, text: Filled) -> list[dict[str, Any]]:
+    models, numbers, rows = [frame(picture), token(text)], values(), []
+    uncertain = [c for c in load().values() if c.confidence != "documented" and not c.name.startswith("memory.")]
+    for constant in tqdm(uncertain, unit="constant", disable=not sys.stderr.isatty()):
+        both = [traced(models, constants=numbers | {constant.name: constant.value * by}).report for by in (0.5, 2.0)]
+        rows.append({
+            "constant": constant.name, "value": constant.value, "confidence": constant.confidence,
+            "ms": [round(each.makespan_us / 1e3, 3) for each in both], "busy": [each.busy["tensor"] for each in both],
+        })  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="without nano_trn and the table of constants")
+    args = parser.parse_args()
+    picture, text = video(NANO, 288, 512), language()
+    found: dict[str, Any] = {
+        "title": TITLE, "modelled": True, "environment": environment(),
+        "nano": {"im2col": row(traced([frame(picture)])), "shifted": row(traced([frame(picture, pack=False)]))},
+        "llm": row(traced([token(text)])), "together": together(picture, text),
+    }  # fmt: skip
+    if not args.quick:
+        found["nano_trn"] = row(traced([frame(video(WIDE, 704, 1280))])) | {"weights": "random", "size": "1280x704"}
+        found["sensitivity"] = sensitivity(picture, text)
+    print(json.dumps(found) if args.json else json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

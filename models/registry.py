@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from reverie.models import weights
 from reverie.models.stream import Model
 
 NAMES = ("nano", "toy")
-DEVICES = ("cpu", "torch")  # our kernels; PyTorch, for comparison
+DEVICES = ("cpu", "torch", "neuron")  # our kernels; PyTorch, for comparison; PyTorch with torch-neuronx
 DIFFUSION_DEVICES = ("cpu", "cuda", "neuron")  # of folders that diffusers saved
 
 
@@ -33,15 +34,33 @@ def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: s
         )
         return network
     if device not in DEVICES:
-        raise ValueError(f"{name} runs on {' or '.join(DEVICES)}, not on {device!r}")
+        raise ValueError(f"{name} runs on {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, not on {device!r}")
     model: Model
     if name == "toy":
         model = importlib.import_module("reverie.models.toy").ToyModel()
     elif device == "torch":
         model = importlib.import_module("reverie.models.nano").load(llm)
+    elif device == "neuron":
+        model = _on_neuron(llm)
     else:
         model = importlib.import_module("reverie.models.nano_kernel").load(llm, cpu=cpu, skip=skip)
     return model
+
+
+def _on_neuron(llm: str | None) -> Model:
+    """`nano` through torch.compile's backend for Neuron devices.  Raises: ValueError where there is none."""
+    if importlib.util.find_spec("torch_neuronx") is None:
+        raise ValueError(
+            "device neuron needs AWS's torch-neuronx and a Neuron device, and there is none here; "
+            "`reverie profile --device neuron` shows what the cycle model expects of one"
+        )
+    importlib.import_module("torch_neuronx")
+    model: Any = importlib.import_module("reverie.models.nano").load(llm)
+    torch, frames = importlib.import_module("torch"), model.frames
+    frames.encoder.compile(backend="neuron")
+    frames.decode = torch.compile(frames.decode, backend="neuron")
+    found: Model = model
+    return found
 
 
 def check(name: str) -> None:

@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     profile.add_argument("--frames", type=int, default=30, help="frames that are traced (default 30)")
     profile.add_argument("--no-llm", action="store_true", help="frames without an LLM token beside them")
-    profile.add_argument("--out", help="write the trace here, for ui.perfetto.dev (.json)")
+    profile.add_argument("--out", help="write the trace here, for ui.perfetto.dev (.json); neuron: or .svg")
     profile.add_argument("--json", action="store_true")
     profile.set_defaults(run=_profile)
     commands.add_parser("bench", help="run a benchmark: reverie bench NAME [--json] [ARGS]")
@@ -213,7 +213,9 @@ def _profile_neuron(args: argparse.Namespace) -> int:
 
     traced = profile(not args.no_llm)
     if args.out:
-        Path(args.out).write_text(json.dumps(timeline.chrome(traced.events)))
+        drawn = Path(args.out).suffix == ".svg"
+        made = timeline.drawing(traced.events) if drawn else json.dumps(timeline.chrome(traced.events))
+        Path(args.out).write_text(made)
     rows = {"title": timeline.TITLE, **asdict(traced.report), "peak_bytes": traced.peak_bytes, "emit_s": traced.emit_s}
     print(json.dumps(rows) if args.json else timeline.text(traced.report))
     return 0

@@ -15,6 +15,8 @@ from reverie.kernels.neuron.nkisim.machine import ENGINES, Event
 TITLE = "cycle model, not hardware"
 ROWS = 128 * 128  # multipliers of the array
 COLOURS = ("thread_state_running", "rail_animation", "cq_build_passed")
+BINS, WIDE, ROW, LEFT = 320, 3, 34, 70  # of the drawing: bins, pixels each, pixels a row, and where the rows begin
+INKS = ("#2f6fde", "#e08a1e", "#2a9d5c")
 ADVICE = {
     "tensor": "TensorE multiplies most of the time: fewer multiplications, or MXFP8 where four rows share a cell",
     "vector": "VectorE's passes: fewer operations an element, 16-bit operands, or ScalarE in turn",
@@ -114,3 +116,48 @@ def text(report: Report) -> str:
         f"limiter: {report.limiter}. Try: {report.advice}.",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def drawing(events: Sequence[Event]) -> str:
+    """The timeline as SVG: a row per engine, a colour per model, as dark as the engine is busy with it."""
+    end = max(event.end for event in events)
+    models = list(dict.fromkeys(event.label.partition("/")[0] for event in events))
+    models = [model for model in models if model]
+    height = 40 + ROW * len(ENGINES) + 30
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + BINS * WIDE + 10} {height}" '
+        'font-family="sans-serif" font-size="12">',
+        f'<rect width="100%" height="100%" fill="#fff"/><text x="{LEFT}" y="16">{TITLE}: '
+        f"{end / 1e6:.2f} ms on one NeuronCore-v4</text>",
+    ]  # fmt: skip
+    for i, model in enumerate(models):
+        x = LEFT + 420 + 110 * i
+        out.append(f'<rect x="{x}" y="6" width="12" height="12" fill="{INKS[i % 3]}"/>')
+        out.append(f'<text x="{x + 17}" y="16">{model}</text>')
+    for row, engine in enumerate(ENGINES):
+        y = 30 + ROW * row
+        out.append(f'<text x="8" y="{y + 18}">{engine}</text>')
+        for i, model in enumerate(models):
+            mine = [e for e in events if e.engine == engine and e.label.startswith(f"{model}/")]
+            half = y + i * (ROW - 6) / len(models)
+            out += _bars(mine, end, half, (ROW - 6) / len(models), INKS[i % 3])
+    return "\n".join([*out, "</svg>", ""])
+
+
+def _bars(events: Sequence[Event], end: float, y: float, height: float, ink: str) -> list[str]:
+    """Runs of bins that are equally busy, to a quarter."""
+    busy, each = [0.0] * BINS, end / BINS
+    for event in events:
+        for b in range(int(event.begin / each), min(int(event.end / each), BINS - 1) + 1):
+            busy[b] += max(0.0, min(event.end, (b + 1) * each) - max(event.begin, b * each)) / each
+    shares, rows, first = [min(4, round(4 * share + 0.3)) for share in busy] + [-1], [], 0
+    for b in range(1, BINS + 1):
+        if shares[b] != shares[first]:
+            if shares[first] > 0:
+                x, width = LEFT + first * WIDE, (b - first) * WIDE
+                rows.append(
+                    f'<rect x="{x}" y="{y:.1f}" width="{width}" height="{height:.1f}" fill="{ink}" '
+                    f'opacity="{shares[first] / 4}"/>'
+                )
+            first = b
+    return rows

@@ -1,11 +1,12 @@
 """Shares, limiters and the trace of a run of three instructions that are known."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
 from reverie.kernels.neuron.nkisim.machine import Event
-from reverie.kernels.neuron.timeline import TITLE, analyse, chrome, text
+from reverie.kernels.neuron.timeline import TITLE, analyse, chrome, drawing, text
 
 EVENTS = [
     Event("dma", "dma_copy", "video/in", 0, 100, 0),
@@ -45,3 +46,12 @@ def test_the_trace_says_what_it_is() -> None:
 def test_the_text_names_the_limiter_and_the_model() -> None:
     said = text(analyse(EVENTS))
     assert TITLE in said and "limiter: tensor" in said and "video/in" in said
+
+
+def test_the_drawing_has_a_row_per_engine_and_a_colour_per_model() -> None:
+    root = ElementTree.fromstring(drawing(EVENTS))
+    said = " ".join("".join(node.itertext()) for node in root)
+    assert TITLE in said and all(word in said for word in ("tensor", "dma", "video", "llm"))
+    bars = [node for node in root if node.get("opacity")]
+    assert {bar.get("fill") for bar in bars} == {"#2f6fde", "#e08a1e"}
+    assert sum(float(bar.get("width", 0)) for bar in bars) == pytest.approx(960, abs=12)

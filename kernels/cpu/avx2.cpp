@@ -13,30 +13,32 @@ inline void gather(__m256i& acc, __m256i a, __m256i b) {
     asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(acc), "=&x"(product) : "x"(a), "x"(b));
 }
 
-// Tiles of 4 pixels x 16 outs: with more sums gcc 12 runs out of registers.  In a group of four bytes the first meets the third and the second the fourth, so that
-// widening is one shift: of the weights in registers, of the pixels once for all their outs.
+// Tiles of 4 pixels x 16 outs: with more sums gcc 12 runs out of registers.  In a group of four bytes the first meets the
+// third and the second the fourth, so that widening is one shift: of the weights in registers, of the pixels once for all
+// their outs.
 struct Pairs {
-    static constexpr int pixels = 4;
+    static constexpr int pixels = 6;
     static constexpr int piece = 768;  // bytes of each pixel that are widened at a time: they stay in the first level
 
     template <int Wide>
     static void multiply(
         const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
         std::ptrdiff_t row = Wide * lanes) {
-        for (int i = 0; i < count; ++i)
-            for (int j = 0; j < Wide; ++j)
-                for (int h = 0; h < 2; ++h)
-                    store(sums + i * row + j * lanes + 8 * h,
-                          bias ? load<__m256i>(bias + j * lanes + 8 * h) : _mm256_setzero_si256());
+        static constexpr std::int32_t zeros[Wide * lanes] = {};
+        Pieces pieces;
+        const std::int32_t* from = bias ? bias : zeros;
+        std::ptrdiff_t step = 0;  // all pixels begin with the same
+        const auto add_up = [&] {
+            for (int j = 0; j < Wide; ++j) add(pieces, j * group, count, from + j * lanes, step, sums + j * lanes, row);
+            pieces.count = pieces.filled = 0, from = sums, step = row;
+        };
         for (int s = 0; s < n; ++s)
-            for (int k = 0; k < segments[s].length; k += piece) {
-                const int length = least(piece, segments[s].length - k);
-                std::int32_t wide[2][pixels][piece / 4 + 8];
-                widen_pixels(segments[s].start + k, segments[s].stride, length, count, wide);
-                for (int j = 0; j < Wide; ++j)
-                    add(wide, length / 4, segments[s].weight + std::ptrdiff_t(k) * lanes + j * group, count,
-                        sums + j * lanes, row);
+            for (int k = 0, length; k < segments[s].length; k += length) {
+                length = least(piece - pieces.filled, segments[s].length - k);
+                pieces.put(segments[s], k, length, count);
+                if (pieces.filled == piece) add_up();
             }
+        if (pieces.filled || from != sums) add_up();
     }
 
     template <int Wide>
@@ -48,54 +50,73 @@ struct Pairs {
     }
 
 private:
-    using Widened = std::int32_t[pixels][piece / 4 + 8];
+    // Parts of segments, widened: of each four bytes, 0 and 2 into wide[0] and 1 and 3 into wide[1], 16 bits each.
+    struct Pieces {
+        std::int32_t wide[2][pixels][piece / 4 + 8];
+        const std::int8_t* weights[piece / 16];
+        int fours[piece / 16];
+        int count = 0, filled = 0;  // bytes
 
-    // Of each four bytes, 0 and 2 into wide[0] and 1 and 3 into wide[1], 16 bits each.
-    static void widen_pixels(const std::uint8_t* start, std::ptrdiff_t stride, int length, int count, Widened* wide) {
-        const __m256i low = _mm256_set1_epi16(0xFF);
-        for (int i = 0; i < count; ++i)
-            for (int k = 0; k < length; k += 32) {
-                const __m256i four = load<__m256i>(start + i * stride + k);
-                store(wide[0][i] + k / 4, _mm256_and_si256(four, low));
-                store(wide[1][i] + k / 4, _mm256_srli_epi16(four, 8));
-            }
-    }
+        void put(const Segment& segment, int k, int length, int n) {
+            const __m256i low = _mm256_set1_epi16(0xFF);
+            for (int i = 0; i < n; ++i)
+                for (int at = 0; at < length; at += 32) {  // what it writes too much the next one overwrites
+                    const __m256i four = load<__m256i>(segment.start + i * segment.stride + k + at);
+                    store(wide[0][i] + (filled + at) / 4, _mm256_and_si256(four, low));
+                    store(wide[1][i] + (filled + at) / 4, _mm256_srli_epi16(four, 8));
+                }
+            weights[count] = segment.weight + std::ptrdiff_t(k) * lanes;
+            fours[count++] = length / 4;
+            filled += length;
+        }
+    };
 
     static void add(
-        const Widened* wide, int fours, const std::int8_t* weight, int count, std::int32_t* sums, std::ptrdiff_t row) {
+        const Pieces& pieces, std::ptrdiff_t group, int count, const std::int32_t* from, std::ptrdiff_t step,
+        std::int32_t* sums, std::ptrdiff_t row) {
         switch (count) {
-            case 1: return tile<1>(wide, fours, weight, sums, row);
-            case 2: return tile<2>(wide, fours, weight, sums, row);
-            case 3: return tile<3>(wide, fours, weight, sums, row);
-            default: return tile<4>(wide, fours, weight, sums, row);
+            case 1: return tile<1>(pieces, group, from, step, sums, row);
+            case 2: return tile<2>(pieces, group, from, step, sums, row);
+            case 3: return tile<3>(pieces, group, from, step, sums, row);
+            case 4: return tile<4>(pieces, group, from, step, sums, row);
+            case 5: return tile<5>(pieces, group, from, step, sums, row);
+            default: return tile<6>(pieces, group, from, step, sums, row);
         }
     }
 
+    // Not inlined: its sums need all the registers.
     template <int Pixels>
-    static void tile(const Widened* wide, int fours, const std::int8_t* w, std::int32_t* sums, std::ptrdiff_t row) {
+    [[gnu::noinline]] static void tile(
+        const Pieces& pieces, std::ptrdiff_t group, const std::int32_t* from, std::ptrdiff_t step, std::int32_t* sums,
+        std::ptrdiff_t row) {
         __m256i acc[Pixels][2];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int i = 0; i < Pixels; ++i)
-            for (int h = 0; h < 2; ++h) acc[i][h] = load<__m256i>(sums + i * row + 8 * h);
-        for (int k = 0; k < fours; ++k, w += 4 * lanes) {
-            __m256i b0 = _mm256_srai_epi16(_mm256_slli_epi16(load<__m256i>(w), 8), 8);
-            __m256i b1 = _mm256_srai_epi16(_mm256_slli_epi16(load<__m256i>(w + 32), 8), 8);
-#pragma GCC unroll 4
-            for (int i = 0; i < Pixels; ++i) {
-                const __m256i a = _mm256_set1_epi32(wide[0][i][k]);
-                gather(acc[i][0], a, b0);
-                gather(acc[i][1], a, b1);
-            }
-            b0 = _mm256_srai_epi16(load<__m256i>(w), 8);
-            b1 = _mm256_srai_epi16(load<__m256i>(w + 32), 8);
-#pragma GCC unroll 4
-            for (int i = 0; i < Pixels; ++i) {
-                const __m256i a = _mm256_set1_epi32(wide[1][i][k]);
-                gather(acc[i][0], a, b0);
-                gather(acc[i][1], a, b1);
+            for (int h = 0; h < 2; ++h) acc[i][h] = load<__m256i>(from + i * step + 8 * h);
+        const std::int32_t* pixel = pieces.wide[0][0];
+        constexpr int next = sizeof pieces.wide[0][0] / 4, odd = sizeof pieces.wide[0] / 4;
+        for (int p = 0; p < pieces.count; ++p) {
+            const std::int8_t* w = pieces.weights[p] + group;
+            for (int k = pieces.fours[p]; k > 0; --k, ++pixel, w += 4 * lanes) {
+                __m256i b0 = _mm256_srai_epi16(_mm256_slli_epi16(load<__m256i>(w), 8), 8);
+                __m256i b1 = _mm256_srai_epi16(_mm256_slli_epi16(load<__m256i>(w + 32), 8), 8);
+#pragma GCC unroll 6
+                for (int i = 0; i < Pixels; ++i) {
+                    const __m256i a = _mm256_set1_epi32(pixel[i * next]);
+                    gather(acc[i][0], a, b0);
+                    gather(acc[i][1], a, b1);
+                }
+                b0 = _mm256_srai_epi16(load<__m256i>(w), 8);
+                b1 = _mm256_srai_epi16(load<__m256i>(w + 32), 8);
+#pragma GCC unroll 6
+                for (int i = 0; i < Pixels; ++i) {
+                    const __m256i a = _mm256_set1_epi32(pixel[odd + i * next]);
+                    gather(acc[i][0], a, b0);
+                    gather(acc[i][1], a, b1);
+                }
             }
         }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int i = 0; i < Pixels; ++i)
             for (int h = 0; h < 2; ++h) store(sums + i * row + 8 * h, acc[i][h]);
     }

@@ -17,8 +17,8 @@ LANES_FN void embed(const tasks::Embed& t, const Context& at) {
 }
 
 LANES_FN Floats sigmoid(Floats x) {
-    const Floats e = exp2((x > 0.0f ? -x : x) * 1.44269504f);  // of -|x|
-    return (x > 0.0f ? all(1.0f) : e) / (1.0f + e);
+    const Floats e = exp2(select(x > 0.0f, -x, x) * 1.44269504f);  // of -|x|
+    return select(x > 0.0f, all(1.0f), e) / (1.0f + e);
 }
 
 // One position's inputs, ready to be multiplied.

@@ -25,15 +25,19 @@ struct Mix {
     Floats offset[3], share[3][5];
 
     explicit Mix(const float* matrix) {
-        for (int phase = 0; phase < 3; ++phase)
+        float row[6][lanes];  // what is added, then the shares
+        for (int phase = 0; phase < 3; ++phase) {
             for (int i = 0; i < lanes; ++i) {
                 const int colour = (phase * lanes + i) % 3;
-                offset[phase][i] = matrix[4 * colour + 3];
+                row[0][i] = matrix[4 * colour + 3];
                 for (int d = 0; d < 5; ++d) {
                     const int from = colour + d - 2;
-                    share[phase][d][i] = from >= 0 && from < 3 ? matrix[4 * colour + from] : 0.0f;
+                    row[1 + d][i] = from >= 0 && from < 3 ? matrix[4 * colour + from] : 0.0f;
                 }
             }
+            offset[phase] = load<Floats>(row[0]);
+            for (int d = 0; d < 5; ++d) share[phase][d] = load<Floats>(row[1 + d]);
+        }
     }
 };
 

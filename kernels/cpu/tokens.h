@@ -46,7 +46,7 @@ LANES_FN void put_key(std::uint8_t* block, int j, const Ints key[4]) {
     std::int32_t sum = 0;
     for (int i = 0; i < 4; ++i) {
         std::int8_t bytes[16];
-        store(bytes, __builtin_convertvector(key[i], Signed));
+        store(bytes, narrow(key[i] & 255));
         for (int k = 0; k < 16; ++k) sum += bytes[k];
         for (int k = 0; k < 4; ++k)
             std::memcpy(block + j / lanes * 1024 + (4 * i + k) * 64 + j % lanes * 4, bytes + 4 * k, 4);
@@ -58,7 +58,7 @@ LANES_FN void put_key(std::uint8_t* block, int j, const Ints key[4]) {
 // Values of four neighbouring keys, of which `count` exist: [group of 16][16][4 keys].
 LANES_FN void put_values(std::uint8_t* block, int j, const std::uint8_t* rows, std::ptrdiff_t stride, int count) {
     for (int i = 0; i < 4; ++i) {
-        Ints four = Ints{};
+        Ints four = {};
         for (int k = 0; k < count; ++k) {
             const Ints v = widen(rows + k * stride + i * lanes) ^ 128;
             four = four | v << (8 * k);

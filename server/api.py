@@ -29,7 +29,12 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "the request is not what this page says"},
     401: {"model": Problem, "description": "no key, or one that is not known"},
     403: {"model": Problem, "description": "the client token does not allow it"},
+    404: {"model": Problem, "description": "there is no such thing, or it is another tenant's"},
+    409: {"model": Problem, "description": "not in this state of it"},
+    413: {"model": Problem, "description": "the request is too large"},
     421: {"description": "this server does not answer to that host"},
+    503: {"model": Problem, "description": "not now: all places are taken, or the model is not there"},
+    507: {"model": Problem, "description": "the disk is full"},
 }
 
 
@@ -51,7 +56,17 @@ def make(state: State) -> FastAPI:
     api.include_router(files_api.router)
     api.include_router(models_api.router)
     api.include_router(jobs_api.router)
+    described = api.openapi
+    api.openapi = lambda: _without_422(described())  # type: ignore[method-assign]
     return api
+
+
+def _without_422(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI says of every operation that it may answer 422; here that is 400."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    return document
 
 
 def problem(status: int, code: str, text: str) -> JSONResponse:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import signal
 import socket
+import sys
 from dataclasses import replace
 
 import uvicorn
@@ -57,6 +59,8 @@ def _serve(listening: socket.socket, settings: Settings) -> None:
         timeout_graceful_shutdown=3,
         ssl_certfile=certificate.cert if certificate else None, ssl_keyfile=certificate.key if certificate else None,
     )  # fmt: skip
+    if warning := exposed(settings, host):
+        print(warning, file=sys.stderr, flush=True)
     print(f"Reverie is at {url} (loading {settings.model})", flush=True)
     if certificate is not None and certificate.made_here:
         print(f"Browsers warn of its certificate, which was made here; its SHA-256 is\n{certificate.fingerprint}")
@@ -65,6 +69,16 @@ def _serve(listening: socket.socket, settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends cleanly, then raises them once more
         signal.signal(number, lambda *_: None)
     asyncio.run(Server(config, app).serve(sockets=[listening]))
+
+
+def exposed(settings: Settings, host: str) -> str:
+    """A warning if everybody who reaches this address may use the server, else ""."""
+    if settings.lan or settings.api_keys_file or ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+        return ""
+    return (
+        f"Warning: {host} can be reached from other machines, and no key is needed: everybody there may use this "
+        "server. Make a key with `reverie key NAME` and set REVERIE_API_KEYS_FILE, or use --lan."
+    )
 
 
 def _certificate(settings: Settings) -> tls.Certificate | None:

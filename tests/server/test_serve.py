@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from reverie.server.serve import exposed
+from reverie.server.settings import Settings
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_server_that_is_stopped_tells_its_clients_and_exits_with_0(
@@ -47,3 +50,15 @@ def _ready(url: str) -> None:
         except OSError:
             time.sleep(0.05)
     raise AssertionError("the server never became ready")
+
+
+@pytest.mark.parametrize(
+    ("host", "settings", "warns"),
+    [
+        ("127.0.0.1", Settings(), False), ("::1", Settings(), False), ("0.0.0.0", Settings(), True),
+        ("192.168.1.5", Settings(), True), ("fe80::1%eth0", Settings(), True),
+        ("0.0.0.0", Settings(api_keys_file="keys"), False), ("0.0.0.0", Settings(lan=True), False),
+    ],
+)  # fmt: skip
+def test_an_open_server_that_others_can_reach_says_so(host: str, settings: Settings, warns: bool) -> None:
+    assert bool(exposed(settings, host)) is warns

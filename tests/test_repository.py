@@ -19,6 +19,7 @@ UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
     "client/holds.py": "test_protocol.py parses everything",
     "kernels/neuron/emit_attention.py": "test_emit_video.py runs what it emits",
     "kernels/neuron/tiles_attention.py": "test_emit_video.py, against the reference",
+    "kernels/neuron/tiles_mx.py": "test_emit_mx.py, against the reference",
     "kernels/neuron/tiles_language.py": "test_emit_language.py, against the reference",
     "models/stream.py": "the contract: every model's own test",
     "models/config.py": "sizes: test_network.py",

@@ -120,7 +120,7 @@ def kernel(plans: list[Plan], interleave: bool = True) -> Kernel:
         '"""Emitted by reverie.kernels.neuron.emit: do not edit."""', "",
         "import nki", "import nki.isa as nisa", "import nki.language as nl", "",
         "from reverie.kernels.neuron import tiles as v", "from reverie.kernels.neuron import tiles_attention as a",
-        "from reverie.kernels.neuron import tiles_language as w",
+        "from reverie.kernels.neuron import tiles_language as w", "from reverie.kernels.neuron import tiles_mx as q",
         "from reverie.kernels.neuron.marks import mark", "", "", "@nki.jit", f"def kernel({', '.join(inputs)}):",
         f"    held = v.load(fixed, 128, 0, 386, nl.float32, {FIXED_AT})",
         "    ones, heads, swap = held[:, 0:128], held[:, 128:256], held[:, 256:384]",

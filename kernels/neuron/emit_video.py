@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.kernels.neuron import emit_attention, layout
+from reverie.kernels.neuron import emit_attention, emit_mx, layout
 from reverie.kernels.neuron.emit import BYTES_PER_NS, CYCLES_PER_NS, HALF, VIDEO_AT, Map, Place, Plan, named, operators
 from reverie.kernels.neuron.layout import Bytes, chunk
 from reverie.kernels.program import Program, Role
@@ -30,10 +30,13 @@ class Video:
         get: what lies at a place of the program's buffers.
         first: the first frame of a stream: attention sees it in the place of all earlier ones.
         pack: whether taps of narrow convolutions share a pass (im2col); else each tap is a shifted matmul.
+        mx: whether linear layers are MXFP8; else everything is bfloat16.
     """
 
-    def __init__(self, program: Program, model: int, get: Bytes, first: bool = False, pack: bool = True) -> None:
-        self.program, self.model, self.get, self.first, self.pack = program, model, get, first, pack
+    def __init__(
+        self, program: Program, model: int, get: Bytes, first: bool = False, pack: bool = True, mx: bool = False
+    ) -> None:
+        self.program, self.model, self.get, self.first, self.pack, self.mx = program, model, get, first, pack, mx
         self.plan = Plan(program.models[model])
         self.maps: dict[Ref, Map] = {}
         self.weights: list[NDArray[Any]] = []
@@ -119,6 +122,8 @@ class Video:
         if task.beside.buffer >= 0:
             beside = self.source(task.beside, task.beside_channels, pixels)
         y = self.output(op, task.y, outs, made)
+        if self.mx and emit_mx.fits(task):
+            return emit_mx.conv(self, op, task, (x, skip, y))
         at = self.half()
         end = at + HALF
         weights, place = self.fetch(op, 0, layout.conv_weights(task, self.get, self.pack), at)

@@ -63,15 +63,20 @@ def conv_weights(conv: Conv, get: Bytes, pack: bool) -> NDArray[Any]:
     return made
 
 
-def conv_vectors(conv: Conv, get: Bytes) -> NDArray[np.float32]:
-    """Six vectors a chunk of outs, (128, chunks * 6): see tiles.py."""
+def conv_vectors(conv: Conv, get: Bytes, less_zero: bool = False) -> NDArray[np.float32]:
+    """Six vectors a chunk of outs, (128, chunks * 6): see tiles.py.  less_zero: of sums of inputs less their
+    zero-point.
+    """
     count, size = parts(conv)
     bias, scale, shift = get(conv.bias, np.int32, conv.outs), *(get(r, F, conv.outs) for r in (conv.scale, conv.shift))
     skip = np.zeros(conv.outs, F)
     if conv.residual.buffer >= 0:
         skip = get(conv.residual_scale, F, conv.outs // 4 if conv.shuffle else conv.outs)
         skip = np.tile(skip, 4) if conv.shuffle else skip
-    add = (bias.astype(np.float64) * scale + shift).astype(F)
+    sums = bias.astype(np.float64)
+    if less_zero:
+        sums += conv.x_zero * unpacked(get(conv.weight, np.int8, conv.outs * conv.depth()), conv.outs).sum(1)
+    add = (sums * scale + shift).astype(F)
     active = conv.activation == Activation.HARD_SWISH
     made = np.zeros((PARTITIONS, count, N_VECTORS), F)
     from_sums = active and conv.residual.buffer < 0

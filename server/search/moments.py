@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 SAME = 0.90  # cosine from which a window shows what the moment before it shows
+MAX_WORDS = 4000  # characters of what was said during one moment
 GAP_S, LONGEST_S = 3.0, 60.0  # a pause in which nothing was seen ends a moment, and so does its length
 SIDES = ("source", "output")
 
@@ -60,21 +62,41 @@ class Merger:
     session: str
     entry: Entry | None = None
     _sums: dict[str, F32] = field(default_factory=dict)
+    _told: Counter[str] = field(default_factory=Counter)  # in how many of the moment's windows each fact holds
+    _windows: int = 0
 
     def add(self, window: Window) -> tuple[Entry, bool]:
         """The moment that a window belongs to, and whether it begins with it."""
         if (entry := self.entry) is not None and self._goes_on(entry, window):
             self._sums = {side: self._sums[side] + vector for side, vector in window.vectors.items()}
-            facts = tuple(dict.fromkeys((*entry.moment.facts, *window.facts)))
-            self.entry = Entry(replace(entry.moment, end=window.end, facts=facts), _lengths_of_one(self._sums))
+            facts = self._facts(window)
+            known = replace(entry.moment, end=window.end, facts=facts, caption=caption(facts, window.style))
+            self.entry = Entry(known, _lengths_of_one(self._sums))
             return self.entry, False
+        self._told, self._windows = Counter(), 0
+        facts = self._facts(window)
         moment = Moment(
-            new_id(window.begin), self.session, window.begin, window.end, window.style, facts=window.facts,
-            media=window.media, media_s=window.media_s,
+            new_id(window.begin), self.session, window.begin, window.end, window.style, caption(facts, window.style),
+            facts, media=window.media, media_s=window.media_s,
         )  # fmt: skip
         self._sums = dict(window.vectors)
         self.entry = Entry(moment, dict(window.vectors))
         return self.entry, True
+
+    def say(self, text: str) -> Entry | None:
+        """Words that were typed, chatted or spoken now, to the moment that is going on."""
+        if self.entry is None or not text.strip():
+            return None
+        moment = self.entry.moment
+        said = f"{moment.words}\n{text.strip()}".strip()[-MAX_WORDS:]
+        self.entry = replace(self.entry, moment=replace(moment, words=said))
+        return self.entry
+
+    def _facts(self, window: Window) -> tuple[str, ...]:
+        """What holds in at least half of the moment's windows, in the order in which it was first told."""
+        self._told.update(window.facts)
+        self._windows += 1
+        return tuple(fact for fact, count in self._told.items() if 2 * count >= self._windows)
 
     def _goes_on(self, entry: Entry, window: Window) -> bool:
         moment = entry.moment
@@ -87,6 +109,13 @@ class Merger:
         if window.begin - moment.end > GAP_S or window.end - moment.begin > LONGEST_S:
             return False
         return all(float(entry.vectors[side] @ vector) >= SAME for side, vector in window.vectors.items())
+
+
+def caption(facts: Sequence[str], style: str = "") -> str:
+    """Facts side by side: the template, which says nothing that was not measured."""
+    said = ", ".join(facts)
+    look = f"look: {style}" if style else ""
+    return "; ".join(each for each in (said[:1].upper() + said[1:], look) if each)
 
 
 def new_id(begin: float) -> str:

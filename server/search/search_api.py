@@ -13,6 +13,7 @@ from reverie.server import references
 from reverie.server.access import caller_of
 from reverie.server.errors import Refused
 from reverie.server.node import Node
+from reverie.server.search import telling
 from reverie.server.search.archive import Archive, Hit
 from reverie.server.search.archive import Query as Wanted
 from reverie.server.search.index import Filter
@@ -94,6 +95,38 @@ async def index(request: Request, id: str, switch: Switch) -> Switch:
         raise Refused(404, "no_session", "there is no such session, or it has ended")
     node.search.watch(session, switch.on)
     return switch
+
+
+class Said(BaseModel):
+    text: str = Field(max_length=2000)
+
+
+@router.post("/sessions/{id}/words", status_code=204, operation_id="sayInSession")
+async def say(request: Request, id: str, said: Said) -> None:
+    """Words that were typed, chatted or spoken in a session that is indexed: its present moment is found by them."""
+    node, tenant = _asked(request)
+    if (session := node.find(id, tenant)) is None:
+        raise Refused(404, "no_session", "there is no such session, or it has ended")
+    if not node.search.is_watched(session):
+        raise Refused(409, "not_indexed", "this session is not indexed; PUT /v1/sessions/{id}/index begins it")
+    node.search.say(session, said.text)
+
+
+@router.get("/sessions/{id}/digest", operation_id="sessionDigest", response_class=Response)
+async def digest(request: Request, id: str, format: str = "text") -> Any:
+    """What happened when in a session, also one that has ended: as text, or as WebVTT chapters (`format=vtt`)."""
+    node, tenant = _asked(request)
+    if format not in ("text", "vtt"):
+        raise Refused(400, "bad_request", f"format must be text or vtt, got {format[:20]!r}")
+    entries = await node.search.ask(lambda archive: archive.journal(tenant).entries(session=id))
+    moments = [each.moment for each in entries]
+    if not moments:
+        raise Refused(404, "no_moments", "nothing was kept of such a session")
+    if format == "text":
+        return Response(telling.digest(moments), media_type="text/plain; charset=utf-8")
+    recorded = [m for m in moments if m.media]
+    origin = recorded[0].begin - recorded[0].media_s if recorded else moments[0].begin
+    return Response(telling.chapters(moments, origin), media_type="text/vtt; charset=utf-8")
 
 
 @router.get("/moments", operation_id="listMoments")

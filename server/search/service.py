@@ -23,8 +23,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from reverie.models import registry
 from reverie.models.search import space
-from reverie.server import embedded
+from reverie.server import embedded, segment
 from reverie.server.errors import Refused
 from reverie.server.keys import Keys
 from reverie.server.pictures import reformat
@@ -97,6 +98,16 @@ class Service:
         if self._embedded is not None:
             self._embedded.stop()
 
+    def segmenter(self) -> segment.Segmenter | None:
+        """One for the thread that sees; the engine's is the engine's."""
+        place = segment.folder(self._settings.segmenter)
+        return segment.Segmenter(place) if segment.is_here(place) else None
+
+    def say(self, session: Session, text: str) -> None:
+        """Words that were typed, chatted or spoken in a session, for keyword search; nothing if it is not indexed."""
+        if (watch := self._watching.get(session)) is not None:
+            watch.say(text)
+
     async def see(self, work: Callable[[], T]) -> T:
         return await self._run(self._seeing, work)
 
@@ -108,6 +119,12 @@ class Service:
                 redis = _reached(url) if url else None
                 folder = self._settings.data_folder / "moments"
                 self._archive = Archive(folder, space.load(self._settings.search_model), redis, self._keys)
+                import torch
+
+                if self._settings.device == "cpu" and self._settings.model in registry.NAMES:
+                    torch.set_num_threads(
+                        1
+                    )  # nobody else's: two would wait for each other where kernels hold the cores
                 log.info("moments are indexed in %s", self._archive.kind)
             return self._archive
 
@@ -156,6 +173,13 @@ class Watch:
         self._task.cancel()
         asyncio.get_running_loop().create_task(self._end())
 
+    def say(self, text: str) -> None:
+        asyncio.get_running_loop().create_task(self._service.see(lambda: self._say(text)))
+
+    def _say(self, text: str) -> None:
+        if (entry := self._merger.say(text)) is not None:
+            self._service.archive().put(self._tenant, entry)
+
     async def _end(self) -> None:
         with contextlib.suppress(RuntimeError):  # the node is closing
             await self._service.see(self._finish)
@@ -182,7 +206,7 @@ class Watch:
         """On the thread that sees."""
         archive = self._service.archive()
         if self._eye is None:
-            self._eye = Eye(archive.space)
+            self._eye = Eye(archive.space, self._service.segmenter())
         output = _small(shown)
         source = _small(camera) if style and camera is not None else output
         for window, sight in self._eye.put(Sight(at, source, output if style else None, style, media, media_s)):

@@ -51,7 +51,7 @@ def test_the_command_prints_lines_or_one_object(settings: Settings, capsys: pyte
     [
         (["search"], "what to look for"),
         (["search", "--like", "nothing"], "no moment 'nothing'"),
-        (["search", "--image", "/no/such/file.png"], "No such file"),
+        (["search", "--image", "/no/such/file.png"], "does not exist"),
         (["search", "a", "--after", "soon"], "soon"),
         (["search", "a", "--url", "http://127.0.0.1:9"], "no server at http://127.0.0.1:9"),
         (["search", "a", "--tenant", "../x"], "not a tenant"),

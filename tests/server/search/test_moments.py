@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from reverie.server.search.moments import GAP_S, LONGEST_S, Merger, Window, new_id
@@ -36,3 +38,22 @@ def test_a_moment_points_to_the_middle_of_what_it_showed() -> None:
 def test_ids_sort_by_time_and_do_not_repeat() -> None:
     ids = [new_id(1e9 + n) for n in range(20)]
     assert ids == sorted(ids) and len({new_id(1e9) for _ in range(50)}) == 50
+
+
+def test_a_moment_tells_what_held_most_of_the_time() -> None:
+    merger = Merger("s")
+    for n, facts in enumerate(
+        (("1 person", "still"), ("1 person", "espresso"), ("1 person", "still"), ("2 people", "still"))
+    ):
+        entry, _ = merger.add(replace(window(float(n)), facts=facts))
+    assert entry.moment.facts == ("1 person", "still") and entry.moment.caption == "1 person, still"
+
+
+def test_what_was_said_belongs_to_the_moment_that_goes_on() -> None:
+    merger = Merger("s")
+    assert merger.say("too early") is None
+    merger.add(window(0))
+    merger.say("hello")
+    entry = merger.say("  there ")
+    assert entry is not None and entry.moment.words == "hello\nthere" and merger.say(" ") is None
+    assert merger.add(window(1))[0].moment.words == "hello\nthere"

@@ -1,0 +1,145 @@
+"""Neighbourhoods on disk, for vectors that outgrow memory: a question reads only the cells nearest to it.
+
+A store is a folder, on local disk or wherever fsspec reaches (S3 and others), of files that never change: per
+generation `cells-G.bin`, where each cell's vectors (int8) and ids (int64) lie together, and `cells-G.npz`, where the
+cells begin and what their centres are.  `current.json` names the generation; it is replaced in one step, so a crash
+leaves the one before.  New vectors wait in `delta-N.npz` files, are searched whole, and go into the next generation by
+`compact`.  A vector lies in its nearest cell and, where another is almost as near, in that one too.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.server.search.clusters import F32, I64, build, distances, write
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One generation's."""
+
+    name: str
+    centres: F32  # (C, D)
+    begins: I64  # (C + 1,): rows of the cells
+    width: int
+
+    @property
+    def row_bytes(self) -> int:
+        return self.width + 4 + 8  # int8 vector, float32 scale, int64 id
+
+
+class Cells:
+    """One collection of vectors of length 1, by whole numbers.  One writer at a time; readers open it anew."""
+
+    def __init__(self, url: str) -> None:
+        """Args: url: a folder, or an address that fsspec knows."""
+        self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._layout = self._read_layout()
+        self._delta: list[tuple[I64, F32]] = [self._read_delta(path) for path in self._deltas()]
+
+    def __len__(self) -> int:
+        """Rows: a vector in two cells counts twice."""
+        return (int(self._layout.begins[-1]) if self._layout else 0) + sum(len(ids) for ids, _ in self._delta)
+
+    def add(self, ids: I64, vectors: F32) -> None:
+        """Into the delta; found at once."""
+        raw = io.BytesIO()
+        np.savez(raw, ids=ids.astype(np.int64), vectors=vectors.astype(np.float16))
+        self._write(f"delta-{len(self._delta):06}-{secrets.token_hex(4)}.npz", raw.getvalue())
+        self._delta.append((ids.astype(np.int64), vectors.astype(np.float16).astype(np.float32)))
+
+    def near(self, vector: F32, count: int, cells: int = 16) -> list[tuple[int, float]]:
+        """Ids and cosines, nearest first.  Args: cells: how many are read."""
+        found: dict[int, float] = {}
+        parts = [(ids, rows @ vector) for ids, rows in self._delta]
+        if self._layout is not None:
+            nearest = np.argsort(distances(vector[None], self._layout.centres)[0])[:cells]
+            parts += [self._compared(raw, vector) for raw in self._ranges(nearest)]
+        for ids, cosines in parts:
+            for n in np.argsort(-cosines)[:count]:
+                found[int(ids[n])] = max(float(cosines[n]), found.get(int(ids[n]), -2.0))
+        return sorted(found.items(), key=lambda pair: -pair[1])[:count]
+
+    def compact(self, cells: int, sample: int = 65_536, told: Callable[[int], None] = lambda done: None) -> None:
+        """Everything into a new generation; the delta is empty after it.
+
+        Args: cells: how many there shall be.  told: how many vectors are placed.
+        """
+        deltas = self._deltas()
+        taken = [path.rpartition("/")[2] for path in deltas]
+        build(self._fs, self._root, self._everything, cells, sample, taken, told)
+        self._layout, self._delta = self._read_layout(), []
+        for path in (*deltas, *self._leftovers()):
+            self._fs.rm(path, recursive=True)
+
+    def _everything(self) -> Iterator[tuple[I64, F32]]:
+        """All vectors once, a vector of two cells from the first of them."""
+        seen: set[int] = set()
+        for n in range(len(self._layout.centres) if self._layout else 0):
+            for raw in self._ranges(np.array([n])):
+                ids, rows, scales = self._split(raw)
+                fresh = np.array([each not in seen for each in ids.tolist()], bool)
+                seen.update(ids[fresh].tolist())
+                yield ids[fresh], rows[fresh] * scales[fresh, None]
+        yield from self._delta
+
+    def _ranges(self, cells: NDArray[Any]) -> list[bytes]:
+        assert self._layout is not None
+        size, begins = self._layout.row_bytes, self._layout.begins
+        starts, ends = (begins[cells] * size).tolist(), (begins[cells + 1] * size).tolist()
+        path = f"{self._root}/{self._layout.name}.bin"
+        return list(self._fs.cat_ranges([path] * len(cells), starts, ends))
+
+    def _split(self, raw: bytes) -> tuple[I64, F32, F32]:
+        assert self._layout is not None
+        table = np.frombuffer(raw, np.uint8).reshape(-1, self._layout.row_bytes)
+        width = self._layout.width
+        scales = np.ascontiguousarray(table[:, width : width + 4]).view(np.float32)[:, 0]
+        ids = np.ascontiguousarray(table[:, width + 4 :]).view(np.int64)[:, 0]
+        return ids, table[:, :width].view(np.int8).astype(np.float32), scales
+
+    def _compared(self, raw: bytes, vector: F32) -> tuple[I64, F32]:
+        ids, rows, scales = self._split(raw)
+        return ids, (rows @ vector) * scales
+
+    def _read_layout(self) -> Layout | None:
+        if not self._fs.exists(f"{self._root}/current.json"):
+            return None
+        name = str(json.loads(self._fs.cat_file(f"{self._root}/current.json"))["generation"])
+        with np.load(io.BytesIO(self._fs.cat_file(f"{self._root}/{name}.npz"))) as kept:
+            return Layout(name, kept["centres"], kept["begins"], int(kept["centres"].shape[1]))
+
+    def _deltas(self) -> list[str]:
+        """Files of the delta that the current generation has not taken in."""
+        if not self._fs.exists(self._root):
+            return []
+        taken: set[str] = set()
+        if self._fs.exists(f"{self._root}/current.json"):
+            taken = set(json.loads(self._fs.cat_file(f"{self._root}/current.json"))["taken"])
+        names = [str(path) for path in self._fs.ls(self._root, detail=False)]
+        return sorted(
+            p for p in names if p.rpartition("/")[2].startswith("delta-") and p.rpartition("/")[2] not in taken
+        )
+
+    def _leftovers(self) -> list[str]:
+        """Of generations before, and of compactions that a crash cut short."""
+        assert self._layout is not None
+        names = [str(path) for path in self._fs.ls(self._root, detail=False)]
+        own = f"{self._layout.name}."
+        return [p for p in names if (n := p.rpartition("/")[2]).startswith(("cells-", "partial-")) and own not in n]
+
+    def _read_delta(self, path: str) -> tuple[I64, F32]:
+        with np.load(io.BytesIO(self._fs.cat_file(path))) as kept:
+            return kept["ids"], kept["vectors"].astype(np.float32)
+
+    def _write(self, name: str, content: bytes) -> None:
+        write(self._fs, f"{self._root}/{name}", content)

@@ -1,0 +1,156 @@
+"""Existing footage into the index: `reverie index FOLDER`; goes on where it was stopped, holds few frames at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from reverie.models.search.space import F32, Space, unit
+from reverie.server.search.archive import Archive
+from reverie.server.search.eye import Eye, Picture, Sight
+from reverie.server.search.moments import Merger, Window
+from reverie.server.search.thumbnails import STRIP, webp
+from reverie.server.segment import Segmenter
+from reverie.server.video import MUXERS, Reader
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+EVERY_S = 0.25  # between instants that are looked at
+WIDTH = 320  # pixels of a picture that is looked at
+ASKED_S = 10.0  # of a clip that is asked with
+Told = Callable[[Path, float, float], None]  # a file, seconds of it that are done, and how long it is
+
+
+def files(folder: Path) -> list[Path]:
+    """Videos and pictures under a folder, or the one file.  Raises: FileNotFoundError; ValueError if there are none."""
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder} does not exist")
+    some = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [path for path in some if path.suffix.lower() in (*MUXERS, *PICTURES)]
+    if not found:
+        raise ValueError(f"{folder} has no videos ({', '.join(MUXERS)}) and no pictures ({', '.join(PICTURES)})")
+    return found
+
+
+def index(
+    archive: Archive, tenant: str, paths: list[Path], segmenter: Segmenter | None = None,
+    told: Told = lambda path, done, whole: None,
+) -> dict[str, int]:  # fmt: skip
+    """Index files that are not yet, or have changed; how many files were read, known and damaged, and moments made."""
+    report = {"read": 0, "known": 0, "damaged": 0, "moments": 0}
+    for path in paths:
+        stamp = f"{path.stat().st_size}:{path.stat().st_mtime_ns}"
+        before, done_ms = archive.journal(tenant).footage(str(path.resolve()))
+        if before == stamp and done_ms < 0:
+            report["known"] += 1
+            continue
+        if before not in ("", stamp):
+            archive.delete(tenant, session_of(path))
+            done_ms = 0
+        try:
+            report["moments"] += _file(archive, tenant, path, stamp, done_ms / 1000, segmenter, told)
+            report["read"] += 1
+        except ValueError:
+            report["damaged"] += 1
+        archive.journal(tenant).note_footage(str(path.resolve()), stamp, -1)  # whole, or as far as it can be read
+    return report
+
+
+def session_of(path: Path) -> str:
+    """The name under which a file's moments are kept together."""
+    return f"file-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+
+
+def _file(
+    archive: Archive, tenant: str, path: Path, stamp: str, begin_s: float, segmenter: Segmenter | None, told: Told
+) -> int:
+    """Raises ValueError where the file is damaged; what came before is kept."""
+    eye, merger, made, strips = Eye(archive.space, segmenter), Merger(session_of(path)), 0, 0
+    epoch, journal = path.stat().st_mtime, archive.journal(tenant)
+
+    def keep(window: Window, sight: Sight) -> None:
+        nonlocal made, strips
+        placed = replace(window, begin=epoch + window.begin, end=epoch + window.end, media_s=window.begin)
+        entry, fresh = merger.add(placed)
+        made, strips = made + fresh, 0 if fresh else strips + 1
+        archive.put(tenant, entry, {("source", strips): webp(sight.source)} if strips < STRIP else {})
+        journal.note_footage(str(path.resolve()), stamp, round(1000 * window.end))
+
+    for sight in sights(path, begin_s):
+        for window, middle in eye.put(sight):
+            keep(window, middle)
+        told(path, sight.at, length_s(path) if sight.at == begin_s else 0.0)
+    if (last := eye.finish()) is not None:
+        keep(*last)
+    return made
+
+
+def length_s(path: Path) -> float:
+    """Of a video, 0 if its file does not say; of a picture 0."""
+    if path.suffix.lower() in PICTURES:
+        return 0.0
+    reader = Reader(path)
+    try:
+        return float((reader.container.duration or 0) / av.time_base)
+    finally:
+        reader.close()
+
+
+def sights(path: Path, begin_s: float = 0.0) -> Iterator[Sight]:
+    """Four instants a second of a video, or a picture's one.  Raises ValueError where it is damaged or none."""
+    media = f"file:{path.resolve()}"
+    if path.suffix.lower() in PICTURES:
+        found = cv2.imread(str(path))
+        if found is None:
+            raise ValueError(f"{path.name} is not a picture")
+        return (yield Sight(0.0, _smaller(cv2.cvtColor(found, cv2.COLOR_BGR2RGB)), None, media=media))
+    reader, due = Reader(path), begin_s
+    try:
+        if begin_s:
+            reader.container.seek(round(begin_s / reader.time_base), stream=reader.stream)
+        for packet in reader.container.demux(reader.stream):
+            for frame in packet.decode():
+                if frame.pts is None or (at := float(frame.pts * reader.time_base)) < due:
+                    continue
+                due = at + EVERY_S - 0.01
+                yield Sight(at, _looked_at(frame), None, media=media)
+    except av.FFmpegError as error:
+        raise ValueError(f"{path.name} is damaged: {error.strerror}") from None
+    finally:
+        reader.close()
+
+
+def asked_with(space: Space, path: Path) -> F32:
+    """The vector of a picture or of the first ten seconds of a clip, motion and all.  Raises: as `sights`."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    eye, windows = Eye(space), list[Window]()
+    for sight in sights(path):
+        if sight.at > ASKED_S:
+            break
+        windows += [window for window, _ in eye.put(sight)]
+    if (last := eye.finish()) is not None:
+        windows.append(last[0])
+    if not windows:
+        raise ValueError(f"{path.name} has no pictures")
+    return unit(np.stack([window.vectors["source"] for window in windows]).mean(0))
+
+
+def _looked_at(frame: av.VideoFrame) -> Picture:
+    """Small before it is turned: a 4K frame is never held as RGB."""
+    width = min(WIDTH, frame.width)
+    small = VideoReformatter().reformat(frame, width, max(2, round(frame.height * width / frame.width)), "rgb24")
+    quarters = round(getattr(frame, "rotation", 0) / 90) % 4
+    return np.ascontiguousarray(np.rot90(small.to_ndarray(), quarters))
+
+
+def _smaller(picture: Picture) -> Picture:
+    width = min(WIDTH, picture.shape[1])
+    size = width, max(1, round(picture.shape[0] * width / picture.shape[1]))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))

@@ -10,9 +10,9 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from reverie.models.search.space import F32, Space, unit
+from reverie.server.pictures import reformat
 from reverie.server.search.archive import Archive
 from reverie.server.search.eye import Eye, Picture, Sight
 from reverie.server.search.moments import Merger, Window
@@ -145,7 +145,7 @@ def asked_with(space: Space, path: Path) -> F32:
 def _looked_at(frame: av.VideoFrame) -> Picture:
     """Small before it is turned: a 4K frame is never held as RGB."""
     width = min(WIDTH, frame.width)
-    small = VideoReformatter().reformat(frame, width, max(2, round(frame.height * width / frame.width)), "rgb24")
+    small = reformat(frame, width, max(2, round(frame.height * width / frame.width)), "rgb24")
     quarters = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(small.to_ndarray(), quarters))
 

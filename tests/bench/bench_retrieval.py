@@ -147,7 +147,8 @@ def recall(
                 each for each in hits if about[each][0] != kind and pattern == "nobody"
             }
             relevant |= hits if pattern == "nobody" else set()
-        assert relevant, question
+        if not relevant:
+            continue  # its pictures are too large to be cut out
         shares.append(len(hits & relevant) / min(5, len(relevant)))
     return round(float(np.mean(shares)), 3)
 

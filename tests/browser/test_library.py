@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rig.node import Node, serve
 
 from reverie.models.search import space
 from reverie.server.search.archive import Archive
-from reverie.server.search.moments import Entry, Moment
+from reverie.server.search.moments import Entry, Moment, new_id
 from reverie.server.search.thumbnails import webp
 
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
@@ -23,11 +24,9 @@ COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A server whose data folder holds three moments, with a strip of two thumbnails a side."""
     folder = tmp_path_factory.mktemp("data")
-    archive = Archive(folder / "moments", space.load())
+    archive, began = Archive(folder / "moments", space.load()), time.time() - 60
     for n, colour in enumerate(COLOURS):
-        moment = Moment(
-            f"20260101-00000{n}-0000000{n}", "s", 1.7e9 + 60 * n, 1.7e9 + 60 * n + 5, "comic", f"moment {n}"
-        )
+        moment = Moment(new_id(began + n), "s", began + n, began + n + 5, "comic", f"moment {n}")
         side = lambda shade, colour=colour: np.full((36, 64, 3), np.array(colour) // shade, np.uint8)
         thumbnails = {(s, k): webp(side(shade)) for s, shade in (("source", 2), ("output", 1)) for k in range(2)}
         archive.put("local", Entry(moment, {"output": np.eye(384, dtype=np.float32)[n]}), thumbnails)

@@ -25,7 +25,7 @@ def test_a_folder_becomes_moments_once(clips: Path, folder: Path, colours) -> No
     archive = Archive(folder, colours)
     first = footage.index(archive, "local", footage.files(clips))
     assert (first["read"], first["damaged"]) == (2, 1) and first["moments"] >= 2
-    hit = archive.find("local", Query("red"))[0].moment
+    hit = archive.find("local", Query("red", mode="vector"))[0].moment
     assert hit.media == f"file:{(clips / 'b.png').resolve()}"
     again = footage.index(archive, "local", footage.files(clips))
     assert again == {"read": 0, "known": 3, "damaged": 0, "moments": 0}

@@ -227,7 +227,7 @@ class PromptEnhanced:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Server (ours): what the picture shows now and why: styled, passthrough, stalled or crashed."""
+    """Server (ours): what the picture shows now and why: styled, passthrough, stalled, crashed, hidden."""
 
     type: ClassVar[str] = "status"
     state: str

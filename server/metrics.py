@@ -25,7 +25,7 @@ class Metrics:
         self.frames_out = counter("frames_out", "frames sent, by what they show", ("shows",))
         self.steps = counter("model_steps", "frames the model made")
         self.dropped = counter("dropped", "frames never shown because a newer one came", ("where",))
-        self.stalls = counter("stalls", "times the camera was shown because the model was late", ("state",))
+        self.stalls = counter("stalls", "times that something else was shown than the model's picture", ("state",))
         self.errors = counter("errors", "model steps that failed")
         self.viewers = Gauge("reverie_viewers", "who is shown a session's output now", registry=registry)
         self.rungs = Gauge(

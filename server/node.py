@@ -27,6 +27,7 @@ from reverie.server.journal import Journal, journal_key
 from reverie.server.line import Line, Use
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
+from reverie.server.nsfw import Filter, Judge
 from reverie.server.placement import About
 from reverie.server.recordings import Library, Limits
 from reverie.server.resource import Resource
@@ -61,6 +62,7 @@ class Node:
         self.recordings.ended = lambda made, tenant: self.webhooks.tell(
             "recording.ended", tenant=tenant, **asdict(made)
         )
+        self.judge = Judge() if settings.nsfw else None
         self.denied = Denied.from_file(settings.deny_file)
         self.words = ThreadPoolExecutor(1, "words")  # the LLM
         self.sessions: dict[Session, None] = {}
@@ -148,6 +150,7 @@ class Node:
 
         session = Session(self.model, self.engine, self.metrics, self.words, self.denied, told, self.effects)
         session.id = name or session.id
+        session.filter = Filter(self.judge, self.settings.nsfw) if self.judge else None
         self.metrics.sessions.inc()
         session.holder = caller.holder
         began = self.use.began(session.tenant)

@@ -35,6 +35,7 @@ from reverie.server.effects import About, Wanted
 from reverie.server.engine import Engine, Feed, Look
 from reverie.server.errors import NoMasks, PromptDenied
 from reverie.server.metrics import Metrics
+from reverie.server.nsfw import Filter
 from reverie.server.output import Output
 from reverie.server.pace import Pace
 from reverie.server.placement import Holder
@@ -84,6 +85,7 @@ class Session:
         self._newest: av.VideoFrame | None = None  # of the camera, where an effect may want it
         self._before_model = Chain(effects.at("before", metrics, skipped), metrics, self._camera)
         self._after_model = Chain(effects.at("after", metrics, skipped), metrics, self._out)
+        self.filter: Filter | None = None  # hides what is unfit for all
         self._styled = 0  # frames shown
         self._styled_at = 0.0
         self._pace = Pace()
@@ -319,7 +321,7 @@ class Session:
             return
         self._lag.shown(time.monotonic() - self.clock.time(seconds(frame)))
         self.sound.delay_s = self._lag.seconds
-        self.output.show(frame)
+        self.output.show(frame if self.filter is None else self.filter.pass_on(frame))
         self._metrics.frames_out.labels("styled" if step else "camera").inc()
         if self.tells_frames and frame.pts is not None:
             self._send(FrameShown(frame.pts & 0xFFFFFFFF, step))
@@ -335,7 +337,9 @@ class Session:
     def _note(self) -> None:
         """Tell the client when what is shown changes, and why."""
         late = time.monotonic() - max(self._styled_at, self._asked_at) > self._pace.limit_s
-        if self._crashed:
+        if self.filter is not None and self.filter.reason:
+            state, reason = "hidden", self.filter.reason
+        elif self._crashed:
             state, reason = "crashed", self._crashed
         elif not self._look.styled:
             state, reason = "passthrough", "no look is set"
@@ -349,8 +353,8 @@ class Session:
         else:
             state, reason = "styled", self._look.name
         if Status(state, reason) != self._told:
-            if state == "stalled":
-                self._metrics.stalls.labels("stalled").inc()
+            if state in ("stalled", "hidden"):
+                self._metrics.stalls.labels(state).inc()
             self._told = Status(state, reason)
             self._send(self._told)
 

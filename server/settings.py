@@ -49,6 +49,7 @@ class Settings:
     relay_only: bool = False  # media only through the TURN servers
     max_viewers: int = 50  # of one session at once (its own client counts)
     deny_file: str = ""  # prompts that hold one of its lines are refused; one word or phrase a line
+    nsfw: float = 0.0  # pictures whose NSFW score (0..1) is as high are hidden, e.g. 0.8; 0 looks at none
     watermark: str = ""  # words in the corner of every styled frame, e.g. "AI generated"
     segmenter: str = ""  # folder of the networks that find people, for masks; empty is where `make serve` puts them
     start_bitrate: int = 2500  # kb/s that browsers are told to begin sending with
@@ -82,6 +83,8 @@ class Settings:
             raise ValueError(f"journal_key must be 64 hexadecimal digits, got {len(self.journal_key)} characters")
         if not 0 <= self.skip <= 255:
             raise ValueError(f"skip must be 0 to 255, got {self.skip}")
+        if not 0 <= self.nsfw <= 1:
+            raise ValueError(f"nsfw must be 0 to 1, got {self.nsfw}")
         if self.device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}")
 

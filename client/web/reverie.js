@@ -16,7 +16,7 @@ const ENDED = {
   error: "The server ended the session because of an error.",
   insufficient_credits: "The server has no time left for this session.",
 };
-const STATUS = { styled: "Live", passthrough: "Live", stalled: "The model is late", crashed: "The model stopped" };
+const STATUS = { styled: "Live", passthrough: "Live", stalled: "The model is late", crashed: "The model stopped", hidden: "The picture is hidden" };
 
 const $ = (id) => document.getElementById(id);
 let connection = null; // from Start to Stop

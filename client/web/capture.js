@@ -1,6 +1,6 @@
 // Pictures and films of what is shown, kept on this computer.
 
-import { marked } from "./provenance.js";
+import { marked, markedFilm } from "./provenance.js";
 
 const FORMATS = ["video/webm;codecs=vp9,opus", "video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 
@@ -25,7 +25,7 @@ export class Recording {
     this.began = Date.now();
     this.recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: 4_000_000 });
     this.recorder.ondataavailable = ({ data }) => data.size && this.parts.push(data);
-    this.recorder.onstop = () => save(new Blob(this.parts, { type }), type.startsWith("video/mp4") ? "mp4" : "webm");
+    this.recorder.onstop = async () => save(await markedFilm(this.parts, type), type.startsWith("video/mp4") ? "mp4" : "webm");
     this.recorder.start(1000);
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from rig.browser import until, watched_page
 from rig.node import Node
 
 from reverie.server import segment
-from reverie.server.provenance import SOURCE_TYPE
+from reverie.server.provenance import SOURCE_TYPE, read_mark
 
 DIFFERENT, SAME = 10.0, 7.0  # mean steps of 255 between two pictures of 16x10 mean colours
 LOOKS = {"toy": ("red", "blue"), "nano": ("thermal camera", "pencil sketch")}
@@ -217,6 +218,7 @@ def test_a_snapshot_and_a_recording_are_saved(toy: Node, open_page: OpenPage) ->
     with page.expect_download() as film:
         page.click("#record")
     expect(page.locator("#light")).to_be_hidden()
+    assert read_mark(Path(film.value.path())) == SOURCE_TYPE
     with av.open(str(film.value.path())) as container:
         assert sum(1 for _ in container.decode(video=0)) > 10
 
@@ -257,3 +259,11 @@ def test_a_look_on_people_only_keeps_the_room(toy: Node, open_page: OpenPage) ->
     page.select_option("#mask", "background")
     until(page, f"watch.seen().apart > {0.3 * whole}")
     assert apart(page) < 0.9 * whole
+
+
+def test_a_film_in_mp4_gets_the_mark_as_a_box(toy: Node, open_page: OpenPage, make_clip: Callable[..., Path]) -> None:
+    page, clip = open_page(toy), make_clip("film.mp4")
+    box = page.evaluate("""async () => { const { markedFilm } = await import("/web/provenance.js");
+        return [...new Uint8Array(await (await markedFilm([], "video/mp4")).arrayBuffer())]; }""")
+    clip.write_bytes(clip.read_bytes() + bytes(box))
+    assert read_mark(clip) == SOURCE_TYPE

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
+from pathlib import Path
 
+import av
 import pytest
 from rig.firefox import Page, launch
 from rig.node import Node
+
+from reverie.server.provenance import SOURCE_TYPE, read_mark
 
 SOCKETS = """(() => { const Real = WebSocket; window.sockets = [];
     window.WebSocket = class extends Real { constructor(url) { super(url); window.sockets.push(this); } }; })()"""
@@ -46,6 +51,30 @@ def test_a_lost_connection_comes_back_with_the_same_look(page: Page) -> None:
     page.until("sockets.length > 1 && document.querySelector('#state-text').textContent === 'Live: blue'")
     page.evaluate("(() => { window.before = watch.presented; })()")
     page.until("watch.presented > window.before + 5")
+
+
+def test_its_films_are_marked_as_made_with_ai(page: Page, tmp_path: Path) -> None:
+    film = """(async () => {
+        const { markedFilm } = await import("/web/provenance.js");
+        const recorder = new MediaRecorder(document.querySelector("#styled").srcObject, { mimeType: "video/webm;codecs=vp8" });
+        const parts = [];
+        recorder.ondataavailable = ({ data }) => data.size && parts.push(data);
+        const stopped = new Promise((done) => { recorder.onstop = done; });
+        recorder.start(500);
+        const frames = watch.presented + 20;
+        while (watch.presented < frames) await new Promise((done) => setTimeout(done, 50));
+        recorder.stop();
+        await stopped;
+        const reader = new FileReader();
+        reader.readAsDataURL(await markedFilm(parts, "video/webm"));
+        await new Promise((done) => { reader.onload = done; });
+        return reader.result.split(",")[1];
+    })()"""
+    file = tmp_path / "film.webm"
+    file.write_bytes(base64.b64decode(page.evaluate(film)))
+    assert read_mark(file) == SOURCE_TYPE
+    with av.open(str(file)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 5
 
 
 def test_the_page_stops(page: Page) -> None:

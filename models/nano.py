@@ -28,6 +28,7 @@ from reverie.models.llm import load as load_llm
 from reverie.models.memory import Ring
 from reverie.models.nearest import Landing
 from reverie.models.network import Network, Style, channels_last
+from reverie.models.note import narrate
 from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_states
 from reverie.models.stream import Frames, check, one_by_one
@@ -101,6 +102,9 @@ class Nano:
 
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._llm.enhance(prompt)
+
+    def narrate(self, words: Sequence[str]) -> Iterator[str]:
+        return narrate(words, self._llm.generate)
 
     @torch.inference_mode()
     def tokens(self, prompt: str) -> Tensor:
@@ -181,6 +185,7 @@ class NanoStream:
         source = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
         x = (source / 127.5 - 1).to(model.dtype)
         seen, x_t = network.encoder(x), self._noise
+        self._scene = seen.scene
         for i, style in enumerate(self._styles):
             picture = network.decode(x, seen, x_t, style, self._rings).clamp(-1, 1)
             left = 1 - (i + 1) / model.steps  # noise still to be removed after this step
@@ -192,9 +197,13 @@ class NanoStream:
 
     def _forget(self, height: int, width: int) -> None:
         config = self.model.network.config
-        self._size = (height, width)
+        self._size, self._scene = (height, width), None  # type: tuple[int, int], Tensor | None
         self._rings = [Ring(config.recent) for _ in range(config.blocks)]
         self._noise = noise(self._seed, height, width).to(self.model.dtype)
+
+    def scene(self) -> NDArray[np.float32] | None:
+        """Scene tokens (Y / 16, X / 16, D) that the encoder made of the last frame; None before the first."""
+        return None if self._scene is None else self._scene[0].float().permute(1, 2, 0).numpy()
 
     def save(self) -> bytes:
         if not self._started:

@@ -16,6 +16,7 @@ from safetensors.numpy import save as save_arrays
 
 from reverie.kernels.machine import Instance, Loaded, memory
 from reverie.kernels.program import join
+from reverie.kernels.tasks import Conv
 from reverie.kernels.validate import validate
 from reverie.models import checkpoint, nearest, picture, weights
 from reverie.models.blend import Blend, blend
@@ -25,6 +26,7 @@ from reverie.models.device import Device
 from reverie.models.llm_kernel import KernelLLM
 from reverie.models.lowering import MEMORY, Lowering, kv_bytes
 from reverie.models.nearest import Landing
+from reverie.models.note import narrate
 from reverie.models.parts import NOISE, Parts
 from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_tokens
@@ -108,6 +110,9 @@ class Nano:
 
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._llm.enhance(prompt)
+
+    def narrate(self, words: Sequence[str]) -> Iterator[str]:
+        return narrate(words, self._llm.generate)
 
     def counts(self) -> dict[str, int]:
         return {f"llm_tokens_with_{place}": count for place, count in self.device.tokens.items()}
@@ -267,6 +272,17 @@ class NanoStream:
     def work_saved(self) -> float:
         """Share of the work that was not done because nothing changed, 0 to 1."""
         return self._skipped / self._cells if self._cells else 0.0
+
+    def scene(self) -> F32 | None:
+        """Scene tokens (Y / 16, X / 16, D) that the encoder made of the last frame; None before the first."""
+        if self._instance is None or not self._frame:
+            return None
+        parts, (height, width) = self.model.parts, self._size
+        quant, shape = parts.quants["encoder.to_scene"], (height // 16, width // 16, parts.config.widths[3])
+        made = next(node.task for node in self._instance.loaded.program.nodes if node.op == "encoder.to_scene")
+        assert isinstance(made, Conv)  # its result stays where it is until the next frame
+        raw = self._instance.arrays[made.y.buffer][made.y.offset :][: int(np.prod(shape))].reshape(shape)
+        return (raw.astype(np.float32) - np.float32(quant.zero)) * np.float32(quant.step)
 
     def save(self) -> bytes:
         if not self._started:

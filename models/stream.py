@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,22 @@ class StreamModel(Protocol):
 
     def load(self, state: bytes) -> None:
         """Continue a saved stream.  Raises ValueError if `state` is damaged or of another model."""
+
+
+@runtime_checkable
+class Sighted(Protocol):
+    """A stream whose encoder can be asked what it saw."""
+
+    def scene(self) -> NDArray[np.float32] | None:
+        """Scene tokens (Y / 16, X / 16, D) of the last frame, before any look; None before the first."""
+
+
+@runtime_checkable
+class Narrator(Protocol):
+    """A model whose LLM can say what a scene shows."""
+
+    def narrate(self, words: Sequence[str]) -> Iterator[str]:
+        """Pieces of one sentence, to be joined without a separator.  Args: words: measured, of `facts.words`."""
 
 
 class Model(Protocol):

@@ -54,6 +54,9 @@ class ToyModel:
     def enhance(self, prompt: str) -> Iterator[str]:
         yield from (prompt, ", ", "in blue")
 
+    def narrate(self, words: Sequence[str]) -> Iterator[str]:
+        yield from ("I see ", words[0])
+
 
 class ToyStream:
     work_saved = 0.0

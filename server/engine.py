@@ -15,9 +15,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
 from reverie.models.blend import CAMERA, Blend, Fade
-from reverie.models.stream import StreamModel
+from reverie.models.stream import Sighted, StreamModel
 from reverie.server.metrics import Metrics
 from reverie.server.pictures import Picture, resize, to_frame, to_rgb
 from reverie.server.segment import Outline, Segmenter, compose
@@ -27,6 +29,7 @@ from reverie.server.watermark import mark
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+SCENE_EVERY_S = 1.0  # what the encoder saw is kept this often
 
 TOGETHER = 8  # sessions' frames in one launch, at most
 
@@ -70,6 +73,8 @@ class Feed:
         self.size = (0, 0)  # width and height that the model paints
         self.look: Look | None = None  # to take on before the next frame
         self.frame: Shot | None = None
+        self.scene: NDArray[np.float32] | None = None  # what the encoder saw about a second ago
+        self._scene_at = 0.0
         self._worn: Blend = CAMERA
         self._taken: Look | None = None
         self._fade: Fade | None = None
@@ -100,6 +105,11 @@ class Feed:
             self.stream.start(self._worn, self._taken.seed, self._taken.strength)
         else:
             self.stream.wear(self._worn)
+
+    def see(self, now: float) -> None:
+        """Keep what the stream's encoder saw, for the scene note."""
+        if now - self._scene_at >= SCENE_EVERY_S and isinstance(self.stream, Sighted):
+            self.scene, self._scene_at = self.stream.scene(), now
 
     def masked(self, picture: Picture, source: Picture, segmenter: Segmenter | None) -> Picture:
         """The look only where it is wanted.  Args: segmenter: None shows it everywhere."""
@@ -241,6 +251,7 @@ class Engine:
 
     def _show(self, work: Work, source: Picture, styled: Picture, took_s: float) -> None:
         feed, shot = work.feed, work.shot
+        feed.see(time.monotonic())
         self.metrics.step_s.observe(took_s)
         feed.took_ms.append(took_s * 1000)
         feed.size = styled.shape[1], styled.shape[0]

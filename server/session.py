@@ -39,6 +39,7 @@ from reverie.server.nsfw import Filter
 from reverie.server.output import Output
 from reverie.server.pace import Pace
 from reverie.server.placement import Holder
+from reverie.server.scene import Scene
 from reverie.server.sound import Sound
 from reverie.server.timing import Lag, SourceClock
 
@@ -71,6 +72,7 @@ class Session:
         self.counts_camera = False  # whether generation begins with the first picture of any kind, as Decart's does
         self.tells_frames = False  # whether the client hears of every frame that goes out
         self.output, self.sound = Output(metrics), Sound()
+        self.scene = Scene(model, words, metrics)  # what the camera shows
         self.clock, self._lag = SourceClock(), Lag()  # of the camera; of the picture behind it
         self.camera_frame: av.VideoFrame | None = None  # the newest, for who compares
         self.before: deque[av.VideoFrame] | None = None  # the last camera frames, where somebody compares
@@ -80,6 +82,7 @@ class Session:
         self._look = Look()
         self._wanted = 0  # counts looks asked for; an older answer of the LLM is dropped
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._looking: asyncio.Task[Any] | None = None  # makes the scene note
         self._feed: Feed | None = None
         skipped = self._from_engine(self._on_skipped)
         self._newest: av.VideoFrame | None = None  # of the camera, where an effect may want it
@@ -139,7 +142,7 @@ class Session:
             mask = mask or self._look.mask
             self._apply(replace(self._look, name=prompt, blend=look, transition_s=transition_s, mask=mask))
             if enhance and not parts and self._look.styled:
-                self._start(self._enhance(prompt, wanted))
+                self._start(self._enhance(self.scene.fitted(prompt), wanted))
 
     def _check_mask(self, mask: str | None) -> None:
         if mask not in (None, "none") and self._engine.segmenter is None:
@@ -249,6 +252,13 @@ class Session:
         except MediaStreamError:
             return
 
+    def _look_at(self, frame: av.VideoFrame) -> None:
+        """For the scene note, which begins with the first picture."""
+        self.scene.camera(frame)
+        if self._looking is None:
+            self._looking = self._loop.create_task(self.scene.run(lambda: self._feed.scene if self._feed else None))
+            self._tasks.add(self._looking)
+
     def camera(self, frame: av.VideoFrame) -> None:
         """A camera frame, with its pts."""
         self.camera_at = time.monotonic()
@@ -260,6 +270,7 @@ class Session:
             return
         self._newest = frame
         self.camera_frame = frame
+        self._look_at(frame)
         if self.before is not None:
             self.before.append(frame)
         styling = self._feed is not None and self._look.styled and not self._crashed

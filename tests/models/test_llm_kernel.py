@@ -49,3 +49,13 @@ def test_a_text_goes_on_in_pieces_and_ends_in_time(model: KernelLLM) -> None:
     pieces = list(model.generate(text, 8))
     assert pieces == list(model.generate(text, 8)) and 0 < len(pieces) <= 8
     assert "".join(pieces).strip()
+
+
+def test_others_may_read_and_write_between_two_pieces(model: KernelLLM) -> None:
+    alone = list(model.generate("The weather today is", 6))
+    pieces = model.generate("The weather today is", 6)
+    other = model.generate("In a dark room", 6)
+    begun = [next(pieces)]
+    model.states(model.tokenize("neon"))  # in the same thread: it would wait for ever if a piece kept the LLM
+    next(other)
+    assert [*begun, *pieces] == alone

@@ -50,6 +50,12 @@ class Elsewhere(ReverieError):
     code, passing = "elsewhere", True
 
 
+class OutOfMinutes(ReverieError):
+    """The key's minutes of this day are used."""
+
+    code = "out_of_minutes"
+
+
 class NotReady(ReverieError):
     code, passing = "not_ready", True
 
@@ -81,6 +87,7 @@ KNOWN = {
         Unauthorized,
         Elsewhere,
         NotReady,
+        OutOfMinutes,
         MediaFailed,
         ConnectionLost,
     )

@@ -1,6 +1,7 @@
 """Who calls: API keys and client tokens to tenants.
 
-Keys lie hashed in the file that REVERIE_API_KEYS_FILE names, one a line: `TENANT SHA256 [sessions=N] [tier=TIER]`;
+Keys lie hashed in the file that REVERIE_API_KEYS_FILE names, one a line: `TENANT SHA256 [sessions=N] [tier=TIER]
+[minutes=N] [fps=N]`;
 `reverie key` writes such lines.  Without a file no key is needed and everybody is the tenant "local".  A key has 256
 random bits, so a plain SHA-256 of it cannot be guessed back.
 """
@@ -27,6 +28,7 @@ from reverie.server.settings import Settings
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")  # also a folder's
+RANGES = {"sessions": (1, 1000), "minutes": (1, 1_000_000), "fps": (5, 240)}
 MAX_KEY = 6000  # characters; a client token with everything in it
 
 
@@ -37,6 +39,8 @@ class Tenant:
     name: str
     sessions: int = 0  # at once; 0 is the server's own limit
     tier: str = "standard"
+    minutes: int = 0  # of all its sessions together in a day (UTC); 0 for any number
+    fps: int = 0  # styled frames of a session in a second; 0 for any number
 
 
 LOCAL = Tenant("local")
@@ -137,7 +141,9 @@ def parse(text: str) -> dict[str, Tenant]:
         if not words:
             continue
         if len(words) < 2 or not NAME.fullmatch(words[0]) or not re.fullmatch(r"[0-9a-f]{64}", words[1]):
-            raise ValueError(f"line {number} must be: TENANT SHA256 [sessions=N] [tier={'|'.join(TIERS)}]")
+            raise ValueError(
+                f"line {number} must be: TENANT SHA256 [sessions=N] [tier={'|'.join(TIERS)}] [minutes=N] [fps=N]"
+            )
         keys[words[1]] = Tenant(words[0], **_options(number, words[2:]))
     return keys
 
@@ -146,12 +152,14 @@ def _options(number: int, words: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for word in words:
         name, _, value = word.partition("=")
-        if name == "sessions" and value.isascii() and value.isdigit() and 1 <= int(value) <= 1000:
-            found["sessions"] = int(value)
+        low, high = RANGES.get(name, (1, 0))
+        if value.isascii() and value.isdigit() and low <= int(value) <= high:
+            found[name] = int(value)
         elif name == "tier" and value in TIERS:
             found["tier"] = value
         else:
-            raise ValueError(f"line {number} has {word!r}; known are sessions=1..1000 and tier={'|'.join(TIERS)}")
+            ranges = ", ".join(f"{name}={low}..{high}" for name, (low, high) in RANGES.items())
+            raise ValueError(f"line {number} has {word!r}; known are {ranges} and tier={'|'.join(TIERS)}")
     return found
 
 

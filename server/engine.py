@@ -68,6 +68,7 @@ class Feed:
     ) -> None:
         """Args: deliver, failed: called on the engine's thread with a styled frame and its step, or with a sentence."""
         self.stream, self.deliver, self.failed = stream, deliver, failed
+        self.tier = "standard"  # flex frames are made only while no other waits
         self.steps = 0
         self.took_ms: deque[float] = deque(maxlen=30)  # the last steps
         self.size = (0, 0)  # width and height that the model paints
@@ -192,6 +193,8 @@ class Engine:
         with self._wake:
             while not self._stopping:
                 waiting = [feed for feed in self._feeds if feed.frame is not None]
+                live = [feed for feed in waiting if feed.tier != "flex"]
+                waiting = sorted(live or waiting, key=lambda feed: feed.tier != "priority")  # and in turn
                 together = [feed for feed in waiting if feed.stream.model is waiting[0].stream.model][:TOGETHER]
                 if together:
                     return partial(self._serve, [self._taken(feed) for feed in together])

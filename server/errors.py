@@ -89,6 +89,16 @@ class TenantAtCapacity(AtCapacity):
         self.args = (f"Concurrent session limit reached: all {limit} sessions of {tenant} are taken",)
 
 
+class OutOfMinutes(ServiceError):
+    """A tenant has used its minutes of this day."""
+
+    code = "out_of_minutes"
+    close_code = 1008
+
+    def __init__(self, tenant: str, limit: int) -> None:
+        super().__init__(f"{tenant} has used its {limit} minutes of today; the next day begins at 0:00 UTC")
+
+
 class NotReady(ServiceError):
     code = "not_ready"
     close_code = 1013

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from reverie.server import fair
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, Elsewhere, NotReady, TenantAtCapacity
 from reverie.server.fair import Load
-from reverie.server.keys import BEAT_S, Keys
+from reverie.server.keys import BEAT_S, SECONDS_S, Keys
 from reverie.server.line import position
 from reverie.server.placement import About, Holder, Placement, Wait
 from reverie.server.settings import Settings
@@ -55,6 +56,7 @@ class Fleet:
         """Args: url: where clients reach this node.  ours: sessions that run here."""
         self.id, self.url = uuid.uuid4().hex[:12], url
         self.lost: Callable[[str], None] = lambda session: None  # another node has taken a session over
+        self.beaten: Callable[[], None] = lambda: None
         self.moved: Callable[[], None] = lambda: None  # `urls` are others
         self.urls: list[str] = []  # of all nodes that take sessions
         self.connected = asyncio.Event()
@@ -65,6 +67,8 @@ class Fleet:
         self.redis: Redis | None = None
         self._placement: Placement | None = None
         self._claimed: dict[str, Holder] = {}
+        self.seconds_today: tuple[str, dict[str, float]] = ("", {})  # day, and what tenants used of it
+        self._metered = time.monotonic()
         self._holds: dict[str, object] = {}
         self._moved = asyncio.Event()
 
@@ -92,9 +96,11 @@ class Fleet:
                 self._placement = Placement(self.redis, self.keys)
             assert self._placement is not None
             lost, urls = await self._placement.beat(self._about(), self._claimed | self._ours())
+            await self._meter()
             if urls != self.urls and not self.alone:
                 self.urls = urls
                 self.moved()
+            self.beaten()
             for session in lost:
                 log.warning("session %s goes on at another node", session)
                 self._claimed.pop(session, None)
@@ -107,6 +113,20 @@ class Fleet:
             if not self.connected.is_set():
                 log.info("Redis is reached")
             self.connected.set()
+
+    async def _meter(self) -> None:
+        """Count the seconds of every tenant's sessions.  Raises: redis.RedisError."""
+        assert self.redis is not None
+        now, day = time.monotonic(), time.strftime("%Y-%m-%d", time.gmtime())
+        passed, self._metered = now - self._metered, now
+        tenants = Counter(of.tenant for of in self._ours().values())
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for tenant, sessions in tenants.items():
+                pipe.incrbyfloat(self.keys.seconds(tenant, day), sessions * passed)
+                pipe.expire(self.keys.seconds(tenant, day), SECONDS_S)
+            totals = (await pipe.execute())[::2] if tenants else []
+        before = self.seconds_today[1] if self.seconds_today[0] == day else {}
+        self.seconds_today = (day, before | dict(zip(tenants, map(float, totals), strict=True)))
 
     @asynccontextmanager
     async def claim(self, session: str, of: Holder, model: str, ask: Ask) -> AsyncIterator[None]:

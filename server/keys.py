@@ -15,6 +15,7 @@ Times are Redis' own (`TIME`), never a node's: clocks of nodes may differ.
 | {F}:lasted | list | ms that the last 64 sessions lasted | never |
 | {F}:waiters | zset | ticket -> ms at which nobody waits with it any more | members: WAITER_MS |
 | {F}:waiting | hash | ticket -> tenant, tier, since (ms), model | with its member of waiters |
+| {F}:seconds:T:DAY | string | seconds that a tenant's sessions lasted on a day | SECONDS_S after it grew |
 | {F}:journal:ID | stream | what a session wants, encrypted; newest last | JOURNAL_S after the last entry |
 | {F}:vectors:T:SPACE | vector set | moment id and side -> vector, attributes to filter by; one a tenant | never |
 | {F}:moments:T:SPACE | hash | moment id -> what is known of it (JSON) | never |
@@ -29,6 +30,7 @@ NODE_MS = 4_000  # a node that is silent for so long is dead
 BEAT_S = 1.0
 LEASE_MS = 10_000  # a session whose node is silent for so long has no place
 WAITER_MS = 5_000  # one who waits and does not say so for so long has gone
+SECONDS_S = 172_800
 JOURNAL_S = 600  # a client may come back for so long
 JOURNAL_ENTRIES = 8  # of one session
 
@@ -58,6 +60,9 @@ class Keys:
 
     def session(self, session_id: str) -> str:
         return f"{self.prefix}session:{session_id}"
+
+    def seconds(self, tenant: str, day: str) -> str:
+        return f"{self.prefix}seconds:{tenant}:{day}"
 
     def journal(self, session_id: str) -> str:
         return f"{self.prefix}journal:{session_id}"

@@ -18,7 +18,7 @@ from reverie.server import catalogue, fair, segment
 from reverie.server.access import Caller, Tenant
 from reverie.server.effects import Wanted, parse
 from reverie.server.engine import Engine
-from reverie.server.errors import AtCapacity, NotReady, TenantAtCapacity, UnknownModel
+from reverie.server.errors import AtCapacity, NotReady, OutOfMinutes, TenantAtCapacity, UnknownModel
 from reverie.server.files_api import Files
 from reverie.server.fleet import Ask, Fleet
 from reverie.server.job_work import Painter
@@ -80,7 +80,7 @@ class Node:
         self.draining = False  # takes no new sessions
         url = settings.node_url or f"http://{settings.host}:{settings.port}"
         self.fleet = Fleet(settings, url, self._about, lambda: {each.id: each.holder for each in self.sessions})
-        self.fleet.lost, self.fleet.moved = self._end, self._moved
+        self.fleet.lost, self.fleet.moved, self.fleet.beaten = self._end, self._moved, self._end_used_up
         self.journal = Journal(lambda: self.fleet.redis, self.fleet.keys, self._journal_key())
         self.search = Service(settings, self.fleet.keys, self.recordings.place)
 
@@ -126,6 +126,12 @@ class Node:
             return None
         return journal_key(self.settings.journal_key, self.settings.data_folder / "journal.key")
 
+    def _end_used_up(self) -> None:
+        used = self.fleet.seconds_today[1]
+        for session in self.sessions:
+            if session.minutes and used.get(session.tenant, 0.0) >= 60 * session.minutes:
+                session.end("out_of_minutes")
+
     def _moved(self) -> None:
         for session in self.sessions:
             session.tell(Nodes(self.fleet.urls))
@@ -152,7 +158,7 @@ class Node:
         session.id = name or session.id
         session.filter = Filter(self.judge, self.settings.nsfw) if self.judge else None
         self.metrics.sessions.inc()
-        session.holder = caller.holder
+        session.holder, session.fps, session.minutes = caller.holder, caller.tenant.fps, caller.tenant.minutes
         began = self.use.began(session.tenant)
         self.sessions[session] = None
         about = {"session": session.id, "tenant": session.tenant}
@@ -188,12 +194,14 @@ class Node:
         return sum(each.holder.tier == "flex" for each in self.sessions)
 
     def check(self, caller: Caller, asked: str) -> None:
-        """Raises: UnknownModel, Unauthorized; AtCapacity if the tenant's own places are taken."""
+        """Raises: UnknownModel, Unauthorized; AtCapacity if the tenant's own places are taken; OutOfMinutes."""
         names = catalogue.names(asked, self.settings.model)
         if not names:
             raise UnknownModel(asked, self.settings.model)
         caller.may_use(*names)
         tenant = caller.tenant
+        if tenant.minutes and self.fleet.seconds_today[1].get(tenant.name, 0.0) >= 60 * tenant.minutes:
+            raise OutOfMinutes(tenant.name, tenant.minutes)
         if tenant.sessions and self.sessions_of(tenant) >= tenant.sessions:
             raise TenantAtCapacity(tenant.name, tenant.sessions)
 

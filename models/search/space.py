@@ -24,6 +24,7 @@ class Seen:
 
     vector: F32  # (D,), length 1
     labels: tuple[tuple[str, float], ...] = ()  # names and how likely each is, likeliest first
+    look: tuple[str, float] = ("", 0.0)  # like which look it is made, and how surely; "" is a photograph
 
 
 class Space(Protocol):

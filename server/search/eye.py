@@ -19,7 +19,7 @@ from reverie.server.segment import Segmenter
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 WINDOW_S = 1.0
-LOOKED_AT = 1  # pictures of a window that the space looks at; motion is measured on all
+SURE = 0.6  # share from which a look is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ class Eye:
         vectors = {side: self._pooled(each, moves) for side, each in seen.items()}
         first = sights[0]
         facts = self._facts(middle.source, first.source, seen["source"][0])
+        look, sure = seen["output" if middle.output is not None else "source"][0].look
+        facts += (f"like {look}",) if look and sure >= SURE else ()
         window = Window(first.at, sights[-1].at, vectors, first.style, facts, first.media, first.media_s)
         return window, middle
 

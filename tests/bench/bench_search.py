@@ -32,7 +32,7 @@ from reverie.server.search.redis_index import BUILD_EF, LINKS, SEARCH_EF
 
 FOLDER = Path.home() / ".cache" / "reverie" / "bench" / "search"
 QUESTIONS = 500
-READ_CELLS = 24
+READ_CELLS = 32
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 BATCH = 500
 
@@ -157,7 +157,7 @@ def build_disk(size: int) -> None:
             cells._fs,
             cells._root,
             chunks,
-            max(16, size // 1000),
+            max(16, size // 400),
             min(65_536, size),
             [],
             lambda n: bar.update(n - bar.n),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from reverie.kernels.program import Program, Role
 from reverie.kernels.tasks import Span
@@ -118,43 +120,70 @@ def _no_deadlock(program: Program, before: Sequence[int]) -> None:
                 raise Invalid(f"the queues stop at {program.nodes[queue[heads[worker]]].op}")
 
 
-def _accesses(program: Program) -> dict[int, list[tuple[int, int, int, bool]]]:
-    """Per buffer that is written: (begin, end, node, is a write), sorted."""
-    found: dict[int, list[tuple[int, int, int, bool]]] = defaultdict(list)
+class Access(NamedTuple):
+    """Bytes that are touched as one, by whom: bit sets of nodes."""
+
+    begin: int
+    end: int
+    readers: int
+    writers: int
+
+
+def _accesses(program: Program) -> dict[int, list[Access]]:
+    """Per buffer that is written, in the order of where they begin."""
+    found: dict[int, dict[tuple[int, int], list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for number, node in enumerate(program.nodes):
-        for spans, wrote in ((node.task.reads(), False), (node.task.writes(), True)):
+        for wrote, spans in enumerate((node.task.reads(), node.task.writes())):
             for at in spans:
                 if program.buffers[at.buffer].role in WRITABLE:
-                    found[at.buffer].append((at.begin, at.end, number, wrote))
-    return {buffer: sorted(each) for buffer, each in found.items()}
+                    found[at.buffer][at.begin, at.end][wrote] |= 1 << number
+    return {buffer: [Access(*at, *who) for at, who in sorted(each.items())] for buffer, each in found.items()}
 
 
-def _conflicts(program: Program, accesses: dict[int, list[tuple[int, int, int, bool]]], before: Sequence[int]) -> None:
+def _members(nodes: int) -> Iterator[int]:
+    while nodes:
+        lowest = nodes & -nodes
+        yield lowest.bit_length() - 1
+        nodes ^= lowest
+
+
+def _conflicts(program: Program, accesses: dict[int, list[Access]], before: Sequence[int]) -> None:
+    ordered = list(before)
+    for number, earlier in enumerate(before):
+        ordered[number] |= 1 << number
+        for other in _members(earlier):
+            ordered[other] |= 1 << number
     for buffer, each in accesses.items():
-        for i, (_, end, one, wrote) in enumerate(each):
-            for begin, _, other, too in each[i + 1 :]:
-                if begin >= end:
+        for i, access in enumerate(each):
+            for k in range(i, len(each)):
+                other = each[k]
+                if other.begin >= access.end:
                     break
-                if one == other or not (wrote or too) or before[one] >> other & 1 or before[other] >> one & 1:
-                    continue
-                names = f"{program.nodes[one].op} and {program.nodes[other].op}"
-                raise Invalid(f"{names} touch the same bytes of {program.buffers[buffer].name} in no order")
+                for mine, theirs in ((access.writers, other.readers | other.writers), (access.readers, other.writers)):
+                    for one in _members(mine):
+                        if loose := theirs & ~ordered[one]:
+                            names = f"{program.nodes[one].op} and {program.nodes[next(_members(loose))].op}"
+                            where = program.buffers[buffer].name
+                            raise Invalid(f"{names} touch the same bytes of {where} in no order")
 
 
-def _written(program: Program, accesses: dict[int, list[tuple[int, int, int, bool]]], before: Sequence[int]) -> None:
+def _written(program: Program, accesses: dict[int, list[Access]], before: Sequence[int]) -> None:
     """Every byte that is read from an arena was written before, in the same epoch."""
     for buffer, each in accesses.items():
         if program.buffers[buffer].role is not Role.ARENA:
             continue
-        writes = [a for a in each if a[3]]
-        for begin, end, reader, wrote in each:
-            if wrote:
-                continue
-            at = begin
-            for first, last, writer, _ in writes:
-                if first <= at < last and before[reader] >> writer & 1:
-                    at = last
-                if at >= end or first > at:
-                    break
-            if at < end:
-                raise Invalid(f"{program.nodes[reader].op} reads {Span(buffer, at, end)}, which nobody wrote")
+        writes = [access for access in each if access.writers]
+        starts = [access.begin for access in writes]
+        longest = max((access.end - access.begin for access in writes), default=0)
+        for access in each:
+            near = writes[bisect_left(starts, access.begin - longest) : bisect_left(starts, access.end)]
+            for reader in _members(access.readers):
+                at = access.begin
+                for write in near:
+                    if write.begin <= at < write.end and write.writers & before[reader]:
+                        at = write.end
+                    if at >= access.end or write.begin > at:
+                        break
+                if at < access.end:
+                    where = Span(buffer, at, access.end)
+                    raise Invalid(f"{program.nodes[reader].op} reads {where}, which nobody wrote")

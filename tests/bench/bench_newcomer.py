@@ -1,8 +1,8 @@
 """A newcomer's way, timed: clone, `make serve`, a styled frame.  `reverie bench newcomer --json`.
 
 How to read it: each row is a step with its minutes and the megabytes that it fetched or put on the disk.  The clone is of this
-checkout; packages come from the configured index into an empty cache, whose size afterwards is what was fetched (npm's
-networks for masks, 3 MB, are not in it).  The frame is asked for with the SDK of the fresh clone, from a moving test picture.
+checkout; packages come from where pip is told to find them, all anew, and are counted by pip's log (npm's networks for masks,
+3 MB, are not in it).  The frame is asked for with the SDK of the fresh clone, from a moving test picture.
 
 Exit code 1 if no styled frame came.
 """
@@ -25,6 +25,7 @@ from environment import environment, table
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 3600.0
+UNITS = {"bytes": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 FRAME = """
 import numpy, sys
 from reverie.client.sync import connect
@@ -41,9 +42,16 @@ def megabytes(folder: Path) -> int:
     return round(sum(path.lstat().st_blocks * 512 for path in folder.rglob("*")) / 1e6)
 
 
+def fetched(log: str) -> int:
+    """Megabytes of packages that pip took over a network, as it rounds them, or from a folder."""
+    sizes = [float(size) * UNITS[unit] for size, unit in re.findall(r" Downloading \S+ \(([\d.]+) (\w+)\)", log)]
+    sizes += [Path(path).stat().st_size for path in re.findall(r" Processing (/\S+\.(?:whl|gz))", log)]
+    return round(sum(sizes) / 1e6)
+
+
 def run(folder: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    clone, cache = folder / "reverie", folder / "cache"
+    clone, pip = folder / "reverie", folder / "pip.log"
     began = time.monotonic()
 
     def step(name: str, fetched: int, kept: int) -> None:
@@ -57,14 +65,19 @@ def run(folder: Path) -> list[dict[str, Any]]:
     step("git clone", megabytes(clone / ".git"), megabytes(clone))
     hidden = ("REVERIE_", "PYTHONPATH", "VIRTUAL_ENV", "PIP_CACHE_DIR")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    environment |= {"PIP_CACHE_DIR": str(cache), "REVERIE_PORT": "0", "REVERIE_DATA": str(folder / "data")}
+    environment |= {
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_LOG": str(pip),
+        "REVERIE_PORT": "0",
+        "REVERIE_DATA": str(folder / "data"),
+    }
     with (folder / "log").open("w") as log:
         serving = subprocess.Popen(
             ["make", "serve"], cwd=clone, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
         url = _url(serving, folder / "log")
-        step("make serve, until it serves", megabytes(cache), megabytes(clone / ".venv"))
+        step("make serve, until it serves", fetched(pip.read_text()), megabytes(clone / ".venv"))
         python = clone / ".venv" / "bin" / "python"
         shown = subprocess.run([str(python), "-c", FRAME, url], capture_output=True, text=True, timeout=300)
         if shown.returncode or "(288, 512, 3)" not in shown.stdout:

@@ -30,13 +30,6 @@ def test_what_ptxas_says_is_read() -> None:
         resources("nothing")
 
 
-@pytest.fixture(scope="module")
-def ptx(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ptx") / "kernel.ptx"
-    to_ptx(path)
-    return path
-
-
 @with_nvcc
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("architecture", compiler.ARCHITECTURES)

@@ -69,6 +69,7 @@ class Fleet:
         self._claimed: dict[str, Holder] = {}
         self.seconds_today: tuple[str, dict[str, float]] = ("", {})  # day, and what tenants used of it
         self._metered = time.monotonic()
+        self.waiting = 0  # clients, at this node
         self._holds: dict[str, object] = {}
         self._moved = asyncio.Event()
 
@@ -198,6 +199,7 @@ class Fleet:
     ) -> None:  # fmt: skip
         """In line with all who wait at any node.  Args: may: whether there may be a place at once."""
         told: QueuePosition | None = None
+        self.waiting += 1
         try:
             while True:
                 tickets, load = await placement.look(model, session, of)
@@ -216,6 +218,7 @@ class Fleet:
                     await asyncio.wait_for(self._moved.wait(), LOOK_S)
                 may = True
         finally:
+            self.waiting -= 1
             with contextlib.suppress(RedisError, OSError):
                 await placement.leave(session)
 

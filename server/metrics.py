@@ -17,6 +17,8 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         counter = lambda name, text, labels=(): Counter(f"reverie_{name}", text, labels, registry=registry)
         self.sessions = Gauge("reverie_sessions", "sessions now open", registry=registry)
+        self.slots = Gauge("reverie_slots", "sessions that may be open at once", registry=registry)
+        self.waiting = Gauge("reverie_waiting", "clients that wait for a place at this node", registry=registry)
         self.ready = Gauge("reverie_ready", "1 when the model is warm", registry=registry)
         self.recordings = Gauge("reverie_recordings", "recordings being made", registry=registry)
         self.jobs = counter("jobs", "jobs that ended", ("state",))

@@ -71,6 +71,8 @@ class Node:
         self.gone: dict[str, Resource] = {}  # that ended before their client said DELETE
         self.use = Use()
         self.line = Line(settings.queue, lambda: self.use.load(settings.max_sessions, self._flex))
+        self.metrics.slots.set(settings.max_sessions)
+        self.metrics.waiting.set_function(lambda: len(self.line) + self.fleet.waiting)
         self.rooms = Rooms()
         self.returning = Returning()
         self.files = Files(settings.data_folder / "files")

@@ -1,5 +1,6 @@
 """The house keeps its own rules: mirror, layers, wheel, documents."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -8,6 +9,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -148,17 +150,59 @@ def test_pictures_and_files_named_in_the_readme_exist() -> None:
     assert "not affiliated with Decart" in text
 
 
-def test_compose_runs_a_checked_redis_and_node_for_this_machine_only() -> None:
+def test_compose_runs_two_checked_nodes_and_what_they_need_for_this_machine_only() -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     services = compose["services"]
-    assert set(services) == {"redis", "node"}
+    assert set(services) == {"redis", "node-1", "node-2", "turn", "prometheus", "grafana"}
     assert all(service["healthcheck"]["test"] for service in services.values())
-    assert services["node"]["depends_on"]["redis"]["condition"] == "service_healthy"
-    assert "FROM python:3.11" in services["node"]["build"]["dockerfile_inline"]
-    assert ":latest" not in str(services) and re.search(r":\d", services["redis"]["image"])
+    assert ":latest" not in str(services)
+    assert all(re.search(r":v?\d", service["image"]) for service in services.values() if "image" in service)
     for service in services.values():
         assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", []))
-    assert services["node"]["environment"]["REVERIE_HOST"] == "127.0.0.1"
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert (ROOT / source).is_file() if source.startswith("./") else source in compose["volumes"], volume
+    nodes = [services["node-1"], services["node-2"]]
+    known = {line.split("=")[0] for line in (ROOT / ".env.example").read_text().splitlines() if line[:8] == "REVERIE_"}
+    for node in nodes:
+        assert node["depends_on"]["redis"]["condition"] == "service_healthy"
+        assert "FROM python:3.11" in node["build"]["dockerfile_inline"]
+        assert node["environment"]["REVERIE_HOST"] == "127.0.0.1"
+        assert set(node["environment"]) <= known
+    scraped = yaml.safe_load((ROOT / "server/deploy/prometheus.yml").read_text())["scrape_configs"][0]
+    ports = [f"127.0.0.1:{node['environment']['REVERIE_PORT']}" for node in nodes]
+    assert scraped["static_configs"][0]["targets"] == ports and len(set(ports)) == 2
+    assert "always" in services["redis"]["command"] and "--appendonly" in services["redis"]["command"]
+
+
+def test_kubernetes_manifests_hold_to_its_schemas_and_keep_the_rules_of_the_house() -> None:
+    folder = ROOT / "server/deploy/kubernetes"
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    assert {path.name for path in folder.glob("*.yaml")} == {*listed, "kustomization.yaml"}
+    made = [each for name in listed for each in yaml.safe_load_all((folder / name).read_text())]
+    for each in made:
+        kubernetes_validate.validate(each, "1.33", strict=True)
+    (node,) = [each for each in made if each["kind"] == "Deployment"]
+    pod = node["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    known = {line.split("=")[0] for line in (ROOT / ".env.example").read_text().splitlines() if line[:8] == "REVERIE_"}
+    assert {each["name"] for each in container["env"]} - {"NODE_IP"} <= known
+    assert pod["hostNetwork"] and container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["lifecycle"]["preStop"] and pod["terminationGracePeriodSeconds"] >= 15
+    assert not any("value" in each for each in container["env"] if "KEY" in each["name"].split("_")[-1:])
+
+
+def test_the_dashboard_asks_for_figures_that_nodes_have() -> None:
+    from reverie.server.metrics import Metrics
+
+    panels = json.loads((ROOT / "server/deploy/grafana/reverie.json").read_text())["panels"]
+    there = set(re.findall(r"^# TYPE (reverie_\w+)", Metrics().text().decode(), re.M))
+    asked = {
+        name for panel in panels for target in panel["targets"] for name in re.findall(r"reverie_\w+", target["expr"])
+    }
+    assert asked and {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked} <= there
+    titles = " ".join(panel["title"] for panel in panels)
+    assert all(signal in titles for signal in ("Latency", "Traffic", "Errors", "Saturation"))
 
 
 @pytest.mark.parametrize("name", [".pre-commit-config.yaml", "compose.yaml"])

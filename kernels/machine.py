@@ -124,6 +124,8 @@ class Pool:
 
     def __init__(self, workers: int, path: str = "", pin: bool = False) -> None:
         """Args: path: one of `paths()`, "" for the quickest.  Raises: ValueError if it cannot run here."""
+        if path and path not in paths():
+            raise ValueError(f"no path {path!r} runs on this processor; there are {', '.join(paths())}")
         self._native = _cpu.Pool(path, workers, pin)
 
     @property

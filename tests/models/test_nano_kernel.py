@@ -63,7 +63,7 @@ def test_every_path_gives_the_same_bits(model: nano_kernel.Nano) -> None:
 
 
 def test_a_path_that_does_not_exist_is_named() -> None:
-    with pytest.raises(ValueError, match="'abacus' runs on this processor; there are .*portable"):
+    with pytest.raises(ValueError, match=r"'abacus' runs on this processor; there are .*portable"):
         nano_kernel.load(cpu="abacus")
 
 

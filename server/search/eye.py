@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from reverie.models import facts as measured
-from reverie.models.search.pooling import is_cut, motion, motion_axis, pooled, sample
+from reverie.models.search.pooling import SAMPLE, is_cut, motion, motion_axis, pooled, sample
 from reverie.models.search.space import F32, Seen, Space
 from reverie.server.search import people
 from reverie.server.search.moments import Window
@@ -19,6 +20,7 @@ from reverie.server.segment import Segmenter
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 WINDOW_S = 1.0
+AGAIN_S, ALIKE = 6.0, 8.0  # so long, and within so many levels of 255 on the mean, a look at a picture holds
 SURE = 0.6  # share from which a look is told
 
 
@@ -42,6 +44,7 @@ class Eye:
         self._space, self._segmenter = space, segmenter
         found = people.model()
         self._faces = people.Faces(found) if found is not None else None
+        self._looked: dict[str, tuple[Picture, float, Seen]] = {}
         self._held: list[tuple[Sight, NDArray[np.uint8]]] = []
 
     @cached_property
@@ -73,9 +76,9 @@ class Eye:
         sights = [sight for sight, _ in held]
         moves = motion([grey for _, grey in held])
         middle = sights[len(sights) // 2]
-        seen = {"source": self._space.pictures([middle.source])}
+        seen = {"source": [self._look("source", middle.at, middle.source)]}
         if middle.output is not None:
-            seen["output"] = self._space.pictures([middle.output])
+            seen["output"] = [self._look("output", middle.at, middle.output)]
         vectors = {side: self._pooled(each, moves) for side, each in seen.items()}
         first = sights[0]
         facts = self._facts(middle.source, first.source, seen["source"][0])
@@ -83,6 +86,17 @@ class Eye:
         facts += (f"like {look}",) if look and sure >= SURE else ()
         window = Window(first.at, sights[-1].at, vectors, first.style, facts, first.media, first.media_s)
         return window, middle
+
+    def _look(self, side: str, at: float, picture: Picture) -> Seen:
+        """What a picture shows; what has hardly changed since it was looked at shows the same."""
+        small = np.asarray(cv2.resize(picture, SAMPLE, interpolation=cv2.INTER_AREA))
+        if (last := self._looked.get(side)) is not None:
+            before, when, seen = last
+            if 0 <= at - when < AGAIN_S and float(cv2.absdiff(before, small).mean()) < ALIKE:
+                return seen
+        seen = self._space.pictures([picture])[0]
+        self._looked[side] = small, at, seen
+        return seen
 
     def _facts(self, picture: Picture, earlier: Picture, shown: Seen) -> tuple[str, ...]:
         faces = self._faces.find(picture) if self._faces is not None else np.zeros((0, 4))

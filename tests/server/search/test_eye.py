@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from reverie.server.search.eye import Eye, Sight
@@ -49,3 +51,17 @@ def test_a_clip_that_moves_and_its_frozen_frame_are_told_apart_by_words(colours)
         windows.append((eye.finish() or (None,))[0])
     moved, frozen = (window.vectors["source"] @ colours.words(["moving"])[0] for window in windows)  # type: ignore[union-attr]
     assert moved > frozen + 0.2
+
+
+def test_what_hardly_changes_is_not_looked_at_again_for_a_while(colours) -> None:  # type: ignore[no-untyped-def]
+    looks: list[int] = []
+    real = colours.pictures
+    colours.pictures = lambda pictures: looks.append(len(pictures)) or real(pictures)
+    eye = Eye(colours)
+    windows = [w for n in range(48) for w, _ in eye.put(Sight(n / 4, RED + np.uint8(n % 2), None))]
+    assert len(windows) >= 9 and len(looks) == 2
+    for sight in sights(BLUE, BLUE):
+        eye.put(replace(sight, at=sight.at + 12.1))
+    window, _ = eye.finish() or (None, None)
+    assert window is not None and len(looks) >= 3
+    assert window.vectors["source"] @ colours.words(["blue"])[0] > 0.9

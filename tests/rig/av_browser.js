@@ -16,7 +16,7 @@ async ({ seconds, prompt }) => {
     gate.gain.setValueAtTime(0, begin + n + 0.1);
   }
   let bright = false, loud = false;
-  const ticking = setInterval(() => { // pictures 30 a second would do; the canvas is captured when it changes
+  const ticking = setInterval(() => {
     const at = sound.currentTime - begin, on = at >= 0 && at % 1 < 0.1;
     if (on && !loud) sent.beeps.push(performance.now());
     loud = on;
@@ -38,6 +38,7 @@ async ({ seconds, prompt }) => {
   media.getTracks().forEach((track) => peer.addTrack(track, media));
   const back = new MediaStream();
   const screen = Object.assign(document.createElement("video"), { muted: true, autoplay: true, srcObject: back });
+  Object.assign(screen.style, { position: "fixed", top: 0, left: 0, zIndex: 99 }); // a browser rests what is out of sight
   document.body.append(screen);
   const look = Object.assign(document.createElement("canvas"), { width: 8, height: 8 }).getContext("2d", { willReadFrequently: true });
   let seen = null;
@@ -49,9 +50,11 @@ async ({ seconds, prompt }) => {
     seen = light;
     screen.requestVideoFrameCallback(watch);
   };
+  screen.requestVideoFrameCallback(watch);
   peer.ontrack = ({ track }) => {
     back.addTrack(track);
-    if (track.kind === "video") return screen.requestVideoFrameCallback(watch);
+    screen.play().catch(() => {});
+    if (track.kind === "video") return;
     const ear = sound.createScriptProcessor(256, 1, 1);
     sound.createMediaStreamSource(new MediaStream([track])).connect(ear).connect(sound.destination);
     let heard = true;
@@ -64,7 +67,6 @@ async ({ seconds, prompt }) => {
       if (first >= 0) heard = true;
       else if (quiet > 9600) heard = false;
     };
-    return undefined;
   };
   const socket = new WebSocket(new URL("v1/stream", location.href).href.replace("http", "ws"));
   await new Promise((open) => { socket.onopen = open; });

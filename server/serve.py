@@ -14,8 +14,9 @@ from dataclasses import replace
 import uvicorn
 from starlette.applications import Starlette
 
-from reverie.server import lan, tls
+from reverie.server import effects, lan, nsfw, tls, webhooks
 from reverie.server.app import make
+from reverie.server.metrics import Metrics
 from reverie.server.settings import Settings
 
 
@@ -37,7 +38,8 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.  Raises CannotListen."""
+    """Serve until SIGINT or SIGTERM.  Raises CannotListen; ValueError on a setting that cannot be used."""
+    check(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
     if settings.lan and settings.host == Settings().host:
@@ -97,6 +99,17 @@ def _reached(settings: Settings, host: str, certificate: tls.Certificate | None)
         return [host]
     own = certificate.names() if certificate is not None and not certificate.made_here else []
     return [*own, *lan.addresses(host), *settings.hosts, *lan.names()]
+
+
+def check(settings: Settings) -> None:
+    """Raises ValueError if an effect, a webhook or the filter is not there, before anything is started."""
+    for effect in settings.effects:
+        effects.parse(effect)
+    if settings.webhook_urls:
+        key = webhooks.key_of(settings.webhook_secret, settings.data_folder / "webhook-secret")
+        webhooks.Webhooks(settings.webhook_urls, key, Metrics())
+    if settings.nsfw:
+        nsfw.network()
 
 
 def listen(host: str, port: int) -> socket.socket:

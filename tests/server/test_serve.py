@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reverie.server.serve import exposed
+from reverie.server.serve import exposed, serve
 from reverie.server.settings import Settings
 
 
@@ -62,3 +63,16 @@ def _ready(url: str) -> None:
 )  # fmt: skip
 def test_an_open_server_that_others_can_reach_says_so(host: str, settings: Settings, warns: bool) -> None:
     assert bool(exposed(settings, host)) is warns
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (Settings(effects=("nowhere.py",)), "there is no effect 'nowhere.py'"),
+        (Settings(webhook_urls=("ftp://studio.example",)), "a webhook's address is http"),
+        (Settings(webhook_urls=("http://studio.example",), webhook_secret="whsec_short"), "24 to 64 bytes"),
+    ],
+)
+def test_what_cannot_be_used_is_said_before_anything_starts(settings: Settings, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=words):
+        serve(replace(settings, data=str(tmp_path)))

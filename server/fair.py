@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 TIERS = ("priority", "standard", "flex")
 HALF_LIFE_S = 60.0  # of a place's use that is over
 QUANTUM = 1.0  # places a round
-SPREAD = 2.0  # standard deviations, of visits that come by chance (Poisson), that are kept ready
+SPREAD = 1.0  # standard deviations of chance arrivals (Poisson) that are kept ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +69,20 @@ def admitted(waiting: Iterable[Ticket], load: Load) -> list[Ticket]:
         if free <= (load.flex if ticket.tier == "flex" else 0):
             break
         mine = used.get(ticket.tenant, 0)
-        if mine < max(1, _own(load, ticket.tenant)) or free > _kept(load, used, ticket.tenant):
+        if mine < max(1, _share(load, ticket.tenant)) or free > _kept(load, used, ticket.tenant):
             found.append(ticket)
             used[ticket.tenant] = mine + 1
             free -= 1
     return found
 
 
-def _own(load: Load, tenant: str) -> int:
-    """Places that a tenant may always have: what it used of late, never more than its share of all."""
-    wanted = sum(load.recent.values())
-    return int(load.recent.get(tenant, 0.0) * min(1.0, load.slots / wanted) + 0.25) if wanted else 0
+def _share(load: Load, tenant: str) -> int:
+    """Places that a tenant may always have: the same for all who had any of late."""
+    return load.slots // len({tenant, *(each for each, value in load.recent.items() if value > 0.25)})
 
 
 def _kept(load: Load, used: Mapping[str, int], tenant: str) -> float:
-    """Places that stay free for the others: together they want what they used of late, give or take its root twice."""
+    """Places that stay free for the others: together they want what they used of late, and its root by chance."""
     recent = sum(value for each, value in load.recent.items() if each != tenant)
     return max(0.0, recent + SPREAD * recent**0.5 - sum(n for each, n in used.items() if each != tenant))
 

@@ -46,13 +46,13 @@ def test_no_more_are_admitted_than_there_are_places_and_a_free_place_finds_who_h
         assert bool(found) == bool(waiting) or all(t.tenant == "a" for t in waiting)
 
 
-def test_a_burst_finds_what_others_did_not_use_of_late() -> None:
+def test_a_burst_finds_its_share_or_what_others_leave() -> None:
     burst = [Ticket(str(n), "burst", "standard", 0.0) for n in range(50)]
     steady = Ticket("steady", "steady", "standard", 9.0)
-    load = Load(8, {"steady": 1}, {"steady": 3.0, "burst": 0.0})
-    assert len(admitted(burst, load)) == 8 - 1 - 5  # 3 + 2 * sqrt(3), less the one in use, rounded up
-    assert len(admitted(burst, Load(8, {}, {}))) == 8
-    taken = Load(8, {"steady": 1, "burst": 2}, {"steady": 3.0, "burst": 2.0})
+    load = Load(12, {"steady": 1}, {"steady": 6.0, "burst": 0.0})
+    assert len(admitted(burst, load)) == 6  # its share of two tenants; 6 + sqrt(6) are kept for the other
+    assert len(admitted(burst, Load(12, {}, {}))) == 12
+    taken = Load(12, {"steady": 1, "burst": 6}, {"steady": 6.0, "burst": 5.0})
     assert admitted([*burst, steady], taken) == [steady]
 
 

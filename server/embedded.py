@@ -90,7 +90,11 @@ class EmbeddedRedis:
         ]  # fmt: skip
         prctl = getattr(ctypes.CDLL(None), "prctl", None)
         die = (lambda: prctl(_DIE_WITH_PARENT, signal.SIGTERM)) if prctl is not None else None
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=die)
+        self._process = (
+            subprocess.Popen(  # a session of its own: Ctrl-C must not end it before us, or we start it again
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=die, start_new_session=True
+            )
+        )
         log.info("Redis %s of this node runs; its licence: %s", VERSION, LICENCE)
         return True
 

@@ -13,9 +13,8 @@ import pytest
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))
+from rig.decart import CACHE, installed  # noqa: E402
 from rig.node import Node, serve  # noqa: E402
-
-CACHE = Path.home() / ".cache" / "reverie" / "test"
 
 
 @cache
@@ -48,20 +47,10 @@ def python_with() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def modules() -> Path:
     """The folder of tests/conformance/js with its packages installed."""
-    folder = CACHE / "decart-js"
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("node and npm are not installed")
-    wanted = (HERE / "js" / "package.json").read_text()
-    if not (folder / "complete").exists() or (folder / "complete").read_text() != wanted:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(HERE / "js" / "package.json", folder)
-        done = subprocess.run(["npm", "install", "--silent", "--no-audit"], cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"npm install: {(done.stderr or done.stdout).strip()[-200:]}")
-        (folder / "complete").write_text(wanted)
-    for script in (HERE / "js").glob("*.js"):
-        shutil.copy(script, folder)
-    return folder
+    try:
+        return installed()
+    except RuntimeError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,8 @@ import importlib.util
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,60 +20,13 @@ if not importlib.util.find_spec("playwright"):
     pytest.skip("the extra reverie[browser] is not installed", allow_module_level=True)
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 from rig.browser import FLAGS, chromium, until
-
-CONNECT = """async ([url, options, key]) => {
-    window.seen = {states: [], kinds: [], positions: [], errors: []};
-    window.client = decart.createDecartClient({
-        apiKey: key, baseUrl: url, realtimeBaseUrl: url.replace("http", "ws"), telemetry: false});
-    const model = decart.models.realtime("lucy-2.5");
-    const camera = await navigator.mediaDevices.getUserMedia(
-        {video: {width: model.width, height: model.height, frameRate: 30}, audio: true});
-    window.live = await client.realtime.connect(camera, {
-        model, resolution: "720p", ...options,
-        onRemoteStream: stream => { a.srcObject = stream; seen.kinds = stream.getTracks().map(t => t.kind).sort(); },
-        onConnectionChange: state => seen.states.push(state),
-        onQueuePosition: at => seen.positions.push(at.position)});
-    live.on("error", error => seen.errors.push(error.message));
-}"""
-MEAN = """video => {
-    const canvas = new OffscreenCanvas(8, 8), context = canvas.getContext("2d");
-    context.drawImage(video, 0, 0, 8, 8);
-    const data = context.getImageData(0, 0, 8, 8).data, sums = [0, 0, 0];
-    data.forEach((value, i) => { if (i % 4 < 3) sums[i % 4] += value / 64; });
-    return sums;
-}"""
-RED = f"({MEAN})(a)[0] > 1.6 * ({MEAN})(a)[1] && ({MEAN})(a)[0] > 1.6 * ({MEAN})(a)[2]"
-GREEN = f"({MEAN})(a)[1] > 1.6 * ({MEAN})(a)[0] && ({MEAN})(a)[1] > 1.6 * ({MEAN})(a)[2]"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+from rig.decart import CAMERA_BACK, CONNECT, GREEN, PICTURE, RED, served_page
 
 
 @pytest.fixture(scope="module")
 def site(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The origin of a page that has the SDK and nothing else."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [
-        "npx",
-        "esbuild",
-        "entry.js",
-        "--bundle",
-        "--format=iife",
-        f"--outfile={folder}/sdk.js",
-        "--log-level=error",
-    ]
-    subprocess.run(command, cwd=modules, check=True, capture_output=True)
-    videos = "".join(f"<video id={name} autoplay playsinline muted></video>" for name in "ab")
-    (folder / "index.html").write_text(f"<!doctype html><title>elsewhere</title>{videos}<script src=sdk.js></script>")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served_page(modules, tmp_path_factory.mktemp("site")) as origin:
+        yield origin
 
 
 @pytest.fixture(scope="module")
@@ -138,19 +88,6 @@ def test_a_full_server_lets_the_page_wait_in_line(page: Page, node: Node, browse
     until(page, "seen.states.at(-1) === 'connected' || seen.states.at(-1) === 'generating'", limit_s=30)
     page.evaluate("live.disconnect()")
     other.context.close()
-
-
-PICTURE = """async colour => {
-    const canvas = new OffscreenCanvas(64, 48), context = canvas.getContext("2d");
-    context.fillStyle = colour;
-    context.fillRect(0, 0, 64, 48);
-    return canvas.convertToBlob();
-}"""
-CAMERA_BACK = """() => live.on("connectionChange", async state => {
-    if (state !== "connected") return;
-    const fresh = await navigator.mediaDevices.getUserMedia({video: {width: 1280, height: 720, frameRate: 30}});
-    live.replaceVideoTrack(fresh.getVideoTracks()[0]);
-})"""  # the SDK's own reconnect stops the camera's track; client/docs/migrate.md says so
 
 
 def test_pictures_of_the_sdk_give_the_look(page: Page, node: Node) -> None:

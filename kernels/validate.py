@@ -151,8 +151,8 @@ def _conflicts(program: Program, accesses: dict[int, list[Access]], before: Sequ
     ordered = list(before)
     for number, earlier in enumerate(before):
         ordered[number] |= 1 << number
-        for other in _members(earlier):
-            ordered[other] |= 1 << number
+        for node in _members(earlier):
+            ordered[node] |= 1 << number
     for buffer, each in accesses.items():
         for i, access in enumerate(each):
             for k in range(i, len(each)):

@@ -151,6 +151,7 @@ class NanoStream:
     def __init__(self, model: Nano) -> None:
         self.model = model
         self._started = False
+        self._scene: Tensor | None = None
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         if not 0 <= seed < 2**32:
@@ -197,7 +198,7 @@ class NanoStream:
 
     def _forget(self, height: int, width: int) -> None:
         config = self.model.network.config
-        self._size, self._scene = (height, width), None  # type: tuple[int, int], Tensor | None
+        self._size, self._scene = (height, width), None
         self._rings = [Ring(config.recent) for _ in range(config.blocks)]
         self._noise = noise(self._seed, height, width).to(self.model.dtype)
 

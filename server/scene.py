@@ -57,9 +57,10 @@ class Scene:
         if frame is None:
             return
         loop = asyncio.get_running_loop()
-        self.facts, self._earlier = await loop.run_in_executor(self._words, self._measure, frame, tokens)
+        found, self._earlier = await loop.run_in_executor(self._words, self._measure, frame, tokens)
+        self.facts = found
         self.notes += 1
-        seen = facts.words(self.facts)[:-2]  # without colours and motion, which change all the time
+        seen = facts.words(found)[:-2]  # without colours and motion, which change all the time
         if isinstance(self._model, Narrator) and seen != self._told and self._due():
             self._told, self._told_at = seen, time.monotonic()
             await self._write(self._model, seen)

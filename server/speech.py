@@ -54,7 +54,7 @@ def decode(data: bytes) -> NDArray[np.float32]:
     except av.FFmpegError as error:
         raise ValueError(f"the sound cannot be read: {error.strerror}") from None
     samples = np.concatenate(taken or [np.zeros(0, np.int16)])[: int(MAX_S * RATE)]
-    return samples.astype(np.float32) / 32768
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 @cache

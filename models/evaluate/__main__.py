@@ -25,6 +25,7 @@ from reverie.models.evaluate.recognise import Recogniser, learn
 from reverie.models.train import sources
 from reverie.models.train.__main__ import CACHE, HED
 from reverie.models.train.clips import cover, frames_of, read
+from reverie.models.train.looks import LOOKS
 from reverie.models.train.perceptual import Perceptual
 from reverie.models.train.pictures import known
 from reverie.models.train.prompts import phrases
@@ -61,7 +62,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Raises: ValueError on a look that the weights do not know; RuntimeError if a package cannot be had."""
-    every = known(list(measure.LOOKS))
+    every = known(list(LOOKS))
     looks = args.looks or every
     if unknown := set(looks) - set(every):
         raise ValueError(f"the weights do not know {', '.join(sorted(unknown))}; they know {', '.join(every)}")
@@ -82,7 +83,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
             row["drift"] = measure.drift(tools, look, seen[look][0], clips[0], round(25 * args.drift))
         rows[look] = row
         sheet |= {look: shown[0][-1], f"{look} 2": shown[1][-1]}
-        pages.video(clips[0], shown[0], args.to / f"{look}.mp4")
+        pages.video(list(clips[0]), list(shown[0]), args.to / f"{look}.mp4")
         args.to.mkdir(parents=True, exist_ok=True)
         (args.to / "figures.json").write_text(json.dumps({"looks": rows}, indent=1))  # what is done so far
         print(f"{look}: {time.monotonic() - began:.0f} s", file=sys.stderr)

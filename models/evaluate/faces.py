@@ -50,7 +50,8 @@ class Faces:
     def _face(score: float, raw: NDArray[np.float32], anchor: NDArray[np.float32], side: int) -> Face:
         middle, half = raw[:2] / SIDE + anchor, raw[2:4] / SIDE / 2
         points = raw[4:].reshape(POINTS, 2) / SIDE + anchor
-        return Face(float(score), np.concatenate((middle - half, middle + half)) * side, points * side)
+        box = np.concatenate((middle - half, middle + half)) * side
+        return Face(float(score), box.astype(np.float32), (points * side).astype(np.float32))
 
 
 def _apart(faces: list[Face]) -> list[Face]:

@@ -25,7 +25,7 @@ class Peer:
         """Args: style: 0 to 25; the styles have no names."""
         shares = np.zeros(STYLES, np.float32)
         shares[style] = 1
-        shown = self._run(np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / 255, shares)
+        shown = self._run(np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255), shares)
         return np.asarray((np.clip(shown[0], 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))
 
     def milliseconds(self, picture: Picture, count: int = 5) -> float:

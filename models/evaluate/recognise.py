@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Recogniser:
     def __call__(self, picture: Picture) -> str:
         return self.looks[int(np.argmax(self._weight @ self._scaled(features(picture)) + self._bias))]
 
-    def share(self, pictures: Sequence[Picture], look: str) -> float:
+    def share(self, pictures: Iterable[Picture], look: str) -> float:
         """Of the pictures, how many are recognised as this look."""
         return float(np.mean([self(picture) == look for picture in pictures]))
 

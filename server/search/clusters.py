@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-F32, I64 = NDArray[np.float32], NDArray[np.int64]
+F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
 Chunks = Callable[[], Iterator[tuple[I64, F32]]]  # all ids and vectors (N, D), in the same order each time
 ROUNDS = 8  # of k-means
 ALMOST = 1.05  # a second cell gets a vector too if its centre is at most so much further away

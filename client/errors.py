@@ -50,6 +50,12 @@ class Elsewhere(ReverieError):
     code, passing = "elsewhere", True
 
 
+class NoSession(ReverieError):
+    """The session has ended, or is another's."""
+
+    code = "no_session"
+
+
 class OutOfMinutes(ReverieError):
     """The key's minutes of this day are used."""
 
@@ -87,6 +93,7 @@ KNOWN = {
         Unauthorized,
         Elsewhere,
         NotReady,
+        NoSession,
         OutOfMinutes,
         MediaFailed,
         ConnectionLost,

@@ -12,7 +12,7 @@ from reverie.models.stream import Frames
 Nano = nano.Nano | nano_kernel.Nano
 
 
-@pytest.fixture(scope="module", params=registry.DEVICES)
+@pytest.fixture(scope="module", params=["cpu", "torch"])
 def model(request: pytest.FixtureRequest) -> Nano:
     return registry.load("nano", request.param)  # type: ignore[return-value]
 

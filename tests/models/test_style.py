@@ -105,7 +105,7 @@ def test_gates_are_the_networks(parts: Parts, expected: Style) -> None:
 
 def test_style_keys_and_values_are_packed_as_those_of_a_frame(parts: Parts, expected: Style) -> None:
     """Read back as the reference's attention reads them."""
-    from reverie.kernels.reference_video import _keys
+    from reverie.kernels.reference_video import keys_values
     from reverie.kernels.tasks import BLOCK, BLOCK_BYTES, HEAD
 
     slot = style(parts, style_tokens(parts, STATES))
@@ -113,7 +113,7 @@ def test_style_keys_and_values_are_packed_as_those_of_a_frame(parts: Parts, expe
         at, step = parts.style[f"blocks.{i}.kv"], parts.quants[f"blocks.{i}.v"].step
         blocks = slot[at : at + 3 * BLOCK_BYTES].reshape(3, 1, BLOCK_BYTES)
         for h in range(3):
-            k, v = _keys(blocks[h])
+            k, v = keys_values(blocks[h])
             np.testing.assert_allclose(k[:16] * 8 / 127, kv.k[0, h].numpy(), atol=0.6 * 8 / 127)
             wanted = np.clip(kv.v[0, h].numpy(), -128 * step, 127 * step)
             np.testing.assert_allclose(v[:16] * step, wanted, atol=0.51 * step)

@@ -5,15 +5,14 @@ Only the server binary is started and no module is loaded.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import hashlib
 import importlib.util
 import logging
 import os
 import platform
-import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -25,7 +24,11 @@ SUMS = {("Linux", "x86_64"): "bd8ecb501b10b57151209248a25e6311ebadb5acea94f7d123
 SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
 DURABLE = ("--appendonly", "yes", "--aof-use-rdb-preamble", "yes", "--appendfsync", "always", "--save", "")
 VECTORS = ("--appendonly", "no", "--save", "60", "1")  # replaying an AOF would build every vector's graph anew
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2)
+# prctl(PR_SET_PDEATHSIG, SIGTERM), then the server.  As a `preexec_fn` it could stand still forever: what the threads
+# of a process own is freed in its fork, and a scaler of FFmpeg's waits there for threads that are not.
+_ENDS_WITH_US = """import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)
+os.getppid() == int(sys.argv[1]) and os.execv(sys.argv[2], sys.argv[2:])"""
 
 
 def program() -> Path | None:
@@ -88,11 +91,11 @@ class EmbeddedRedis:
             str(binary), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700", "--dir",
             str(self.folder), "--logfile", str(self.folder / "redis.log"), "--daemonize", "no", *self._persistence,
         ]  # fmt: skip
-        prctl = getattr(ctypes.CDLL(None), "prctl", None)
-        die = (lambda: prctl(_DIE_WITH_PARENT, signal.SIGTERM)) if prctl is not None else None
+        if platform.system() == "Linux":
+            command = [sys.executable, "-ISc", _ENDS_WITH_US, str(os.getpid()), *command]
         self._process = (
             subprocess.Popen(  # a session of its own: Ctrl-C must not end it before us, or we start it again
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=die, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
             )
         )
         log.info("Redis %s of this node runs; its licence: %s", VERSION, LICENCE)

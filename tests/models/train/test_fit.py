@@ -16,6 +16,8 @@ from reverie.models.config import NANO
 from reverie.models.train import fit, losses
 from reverie.models.train.batches import Batch
 
+pytestmark = pytest.mark.timeout(900)  # it trains the whole network, which is slow without AVX512
+
 
 class Inverting:
     """Batches of one look that inverts, and one that changes nothing."""

@@ -32,7 +32,7 @@ def able() -> Able:
 
 @router.post("", operation_id="hearSpeech", openapi_extra=BODY, responses={413: {"description": "more than 3 MB"}})
 async def hear(request: Request) -> Said:
-    """What is said in a file of sound, English, up to 30 s; it is kept nowhere and leaves the machine never."""
+    """What is said in a file of sound, English, up to 30 s; it is kept nowhere and never leaves the machine."""
     if not speech.is_here():
         raise Refused(404, "no_speech", "spoken prompts need an extra on the server: pip install 'reverie[speech]'")
     data = bytearray()

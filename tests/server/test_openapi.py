@@ -15,6 +15,11 @@ from schemathesis.specs.openapi.checks import (
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
+@schemathesis.serializer("audio/*")
+def sound(_: Any, value: bytes) -> bytes:
+    return value
+
+
 LIGHT = settings(
     max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate], database=None,
     suppress_health_check=list(HealthCheck),

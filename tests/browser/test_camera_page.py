@@ -145,6 +145,8 @@ def test_enhance_shows_the_richer_prompt(toy: Node, open_page: OpenPage) -> None
 def test_everything_can_be_done_with_the_keyboard(toy: Node, open_page: OpenPage) -> None:
     page = open_page(toy)
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Library"
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "start"
     page.keyboard.press("Enter")
     until(page, "watch.history.length >= 5")

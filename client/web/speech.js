@@ -52,6 +52,6 @@ export async function pushToTalk(button, heard, complain) {
 
   button.onpointerdown = begin;
   button.onpointerup = button.onpointercancel = button.onpointerleave = end;
-  button.onkeydown = ({ key }) => key === " " && begin();
-  button.onkeyup = ({ key }) => key === " " && end();
+  button.onkeydown = ({ key }) => { if (key === " ") begin(); };  // a false answer would keep Tab from leaving the button
+  button.onkeyup = ({ key }) => { if (key === " ") end(); };
 }

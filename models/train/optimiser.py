@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from reverie.models.nano import fast_dtype
+
 CONDITION = ("connector.", "film.", "modulation.", "colour.")
 EDGE = ("encoder.stem.", "head.", "patch.")
 
@@ -38,8 +40,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(x: Tensor) -> Tensor:
-    """Nearest semi-orthogonal matrix, roughly: five quintic Newton-Schulz steps in bfloat16."""
-    u = x.bfloat16()
+    """Nearest semi-orthogonal matrix, roughly: five quintic Newton-Schulz steps in the CPU's fastest dtype."""
+    u = x.to(fast_dtype())
     tall = u.shape[0] > u.shape[1]
     u = u.T if tall else u
     u = u / (u.norm() + 1e-7)

@@ -147,13 +147,13 @@ async def delete(request: Request, session: str | None = None) -> Count:
     node, tenant = _asked(request)
     if session == "":
         raise Refused(400, "bad_request", "session is empty; leave it out to delete everything")
-    return Count(deleted=await node.search.ask(lambda archive: archive.delete(tenant, session)))
+    return Count(deleted=await node.search.delete(tenant, session))
 
 
 @router.delete("/moments/{id}", operation_id="deleteMoment")
 async def delete_one(request: Request, id: str) -> Count:
     node, tenant = _asked(request)
-    return Count(deleted=await node.search.ask(lambda archive: archive.delete(tenant, ids=(id,))))
+    return Count(deleted=await node.search.delete(tenant, ids=(id,)))
 
 
 @router.get("/moments/{id}/{side}/{n}.webp", operation_id="momentThumbnail", response_class=Response)

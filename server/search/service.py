@@ -75,15 +75,29 @@ class Service:
         """Args: make: the query; called on the thread that searches.  Raises: Refused 400, 503."""
         return await self.ask(lambda archive: archive.find(tenant, make(archive)))
 
-    async def ask(self, question: Callable[[Archive], T]) -> T:
-        """Anything of the archive, on the thread that searches.  Raises: Refused 400, 503."""
+    async def ask(self, question: Callable[[Archive], T], thread: ThreadPoolExecutor | None = None) -> T:
+        """Anything of the archive, on the thread that searches or another.  Raises: Refused 400, 503."""
         self._start()
         try:
-            return await self._run(self._asking, lambda: question(self.archive()))
+            return await self._run(thread or self._asking, lambda: question(self.archive()))
         except ValueError as error:
             raise Refused(400, "bad_request", str(error)) from None
         except FileNotFoundError as error:
             raise Refused(503, "no_search", str(error)) from None
+
+    async def delete(self, tenant: str, session: str | None = None, ids: tuple[str, ...] = ()) -> int:
+        """Forget moments of a tenant: of one session, these, or all.  How many.  Raises: as `ask`.
+
+        On the thread that sees, so that nothing which was seen before is written after.
+        """
+        watching = [watch for each, watch in self._watching.items() if each.tenant == tenant]
+
+        def work(archive: Archive) -> int:
+            for watch in watching:
+                watch.forget(session, ids)
+            return archive.delete(tenant, session, ids)
+
+        return await self.ask(work, self._seeing)
 
     async def close(self) -> None:
         for session in tuple(self._watching):
@@ -179,6 +193,15 @@ class Watch:
     def _say(self, text: str) -> None:
         if (entry := self._merger.say(text)) is not None:
             self._service.archive().put(self._tenant, entry)
+
+    def forget(self, session: str | None, ids: tuple[str, ...]) -> None:
+        """What is going on, if it is of this session (None: of any) and, where some are named, one of these moments."""
+        entry = self._merger.entry
+        if session not in (None, self._session.id) or (ids and (entry is None or entry.moment.id not in ids)):
+            return
+        if self._eye is not None:
+            self._eye.finish()
+        self._merger.entry = None
 
     async def _end(self) -> None:
         with contextlib.suppress(RuntimeError):  # the node is closing

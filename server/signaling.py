@@ -7,8 +7,9 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, ExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -146,28 +147,41 @@ async def stream(socket: WebSocket) -> None:
         await _visit(socket, session_id, refused, place)
 
 
-async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | None, place: AsyncExitStack) -> None:
-    """Any error but ServiceError is a bug: it keeps its traceback."""
+@dataclass
+class Visit:
+    """A client that is connected, and why it goes in the end."""
+
+    send: Sender
+    inbox: Inbox
+    reason: str
+
+
+@asynccontextmanager
+async def visit(socket: WebSocket, reason: str) -> AsyncIterator[Visit]:
+    """One WebSocket from its acceptance to its close; a ServiceError within is told, any other error is a bug."""
     node: Node = socket.app.state.node
     await socket.accept()
-    send, inbox = Sender(socket), Inbox(socket)
-    visit = asyncio.current_task()
-    assert visit is not None
-    node.visits.add(visit)
-    code, reason = GOING_AWAY, "disconnect"
+    here, task, code = Visit(Sender(socket), Inbox(socket), reason), asyncio.current_task(), GOING_AWAY
+    assert task is not None
+    node.visits.add(task)
     try:
-        with ExitStack() as stack:
-            session = await _enter(stack, socket, inbox, send, session_id, refused, place)
-            if session is not None:
-                reason = await _serve(socket, session, inbox, send)
+        yield here
     except ServiceError as error:
         node.metrics.refused.labels(error.code).inc()
-        send(Failure(str(error), error.code))
-        code, reason = error.close_code, error.code
+        here.send(Failure(str(error), error.code))
+        code, here.reason = error.close_code, error.code
     finally:
-        inbox.close()
-        visit.add_done_callback(node.visits.discard)
-        await send.close(code, reason)
+        here.inbox.close()
+        task.add_done_callback(node.visits.discard)
+        await here.send.close(code, here.reason)
+
+
+async def _visit(socket: WebSocket, session_id: str, refused: ServiceError | None, place: AsyncExitStack) -> None:
+    async with visit(socket, "disconnect") as here:
+        with ExitStack() as stack:
+            session = await _enter(stack, socket, here.inbox, here.send, session_id, refused, place)
+            if session is not None:
+                here.reason = await _serve(socket, session, here.inbox, here.send)
 
 
 async def _enter(

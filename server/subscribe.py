@@ -8,33 +8,18 @@ from starlette.websockets import WebSocket
 
 from reverie.client.protocol import Answer, Candidate, Failure, Offer, parse
 from reverie.server.access import caller_of
-from reverie.server.errors import AtCapacity, NoSession, ServiceError
+from reverie.server.errors import AtCapacity, NoSession
 from reverie.server.node import Node
-from reverie.server.signaling import GOING_AWAY, Inbox, Sender
+from reverie.server.signaling import Inbox, Sender, visit
 from reverie.server.viewer import Viewer
 
 OVER = "the session has ended"
 
 
 async def subscribe(socket: WebSocket) -> None:
-    """Show a session of the caller's tenant until one of them ends.  Any error but ServiceError is a bug."""
-    node: Node = socket.app.state.node
-    await socket.accept()
-    send, inbox = Sender(socket), Inbox(socket)
-    visit = asyncio.current_task()
-    assert visit is not None
-    node.visits.add(visit)
-    code, reason = GOING_AWAY, OVER
-    try:
-        await _serve(socket, inbox, send)
-    except ServiceError as error:
-        node.metrics.refused.labels(error.code).inc()
-        send(Failure(str(error), error.code))
-        code, reason = error.close_code, error.code
-    finally:
-        inbox.close()
-        visit.add_done_callback(node.visits.discard)
-        await send.close(code, reason)
+    """Show a session of the caller's tenant until one of them ends."""
+    async with visit(socket, OVER) as here:
+        await _serve(socket, here.inbox, here.send)
 
 
 async def _serve(socket: WebSocket, inbox: Inbox, send: Sender) -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
 
 BAD_INPUT, INTERRUPTED = 2, 130
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 BENCHES = Path(__file__).resolve().parents[1] / "tests" / "bench"
 
 
@@ -32,7 +34,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="reverie", description="Real-time video-to-video generation on your machine.")
     parser.add_argument("--version", action="version", version=f"reverie {version('reverie')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (
+        _serve_options,
+        _restyle_options,
+        _models_options,
+        _search_options,
+        _index_options,
+        _reel_options,
+        _key_options,
+        _doctor_options,
+        _profile_options,
+    ):
+        add(commands)
+    commands.add_parser("bench", help="run a benchmark: reverie bench NAME [--json] [ARGS]")
+    return parser
 
+
+def _serve_options(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="serve the camera page and the API")
     serve.add_argument("--host", help="address to listen on (127.0.0.1; with --lan 0.0.0.0)")
     serve.add_argument(
@@ -50,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--max-sessions", type=int, help="sessions at once (4)")
     serve.set_defaults(run=_serve)
 
+
+def _restyle_options(commands: Commands) -> None:
     restyle = commands.add_parser("restyle", help="turn a video file into another look")
     restyle.add_argument("input", type=Path, metavar="IN")
     restyle.add_argument("output", type=Path, metavar="OUT")
@@ -63,10 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     restyle.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     restyle.set_defaults(run=_restyle)
 
+
+def _models_options(commands: Commands) -> None:
     models = commands.add_parser("models", help="list the models that are here")
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 
+
+def _search_options(commands: Commands) -> None:
     search = commands.add_parser("search", help="find moments of what was streamed or indexed")
     search.add_argument("query", nargs="?", default="", metavar="QUERY", help="in your own words")
     search.add_argument("--image", type=Path, metavar="FILE", help="what looks like a picture")
@@ -87,12 +111,16 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     search.set_defaults(run=_search)
 
+
+def _index_options(commands: Commands) -> None:
     index = commands.add_parser("index", help="make existing videos and pictures findable")
     index.add_argument("folder", type=Path, metavar="FOLDER", help="or one file; what is known already is left out")
     index.add_argument("--tenant", default="local", help="whose moments they become (local)")
     index.add_argument("--json", action="store_true")
     index.set_defaults(run=_index)
 
+
+def _reel_options(commands: Commands) -> None:
     reel = commands.add_parser("reel", help="cut the moments of a search into one video")
     reel.add_argument("query", metavar="QUERY")
     reel.add_argument("output", type=Path, metavar="OUT.mp4")
@@ -101,15 +129,21 @@ def _parser() -> argparse.ArgumentParser:
     reel.add_argument("--json", action="store_true")
     reel.set_defaults(run=_reel)
 
+
+def _key_options(commands: Commands) -> None:
     key = commands.add_parser("key", help="make an API key for a tenant")
     key.add_argument("tenant", metavar="TENANT", help="letters, digits, dots, dashes")
     key.set_defaults(run=_key)
 
+
+def _doctor_options(commands: Commands) -> None:
     doctor = commands.add_parser("doctor", help="what this machine can do, and how to mend what is missing")
     doctor.add_argument("--quick", action="store_true", help="do not load the model to measure its speed")
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
 
+
+def _profile_options(commands: Commands) -> None:
     profile = commands.add_parser("profile", help="where the time of a frame goes")
     profile.add_argument(
         "--device", choices=("cpu", "neuron"), default="cpu", help="neuron: modelled, nothing runs there"
@@ -119,8 +153,6 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("--out", help="write the trace here, for ui.perfetto.dev (.json); neuron: or .svg")
     profile.add_argument("--json", action="store_true")
     profile.set_defaults(run=_profile)
-    commands.add_parser("bench", help="run a benchmark: reverie bench NAME [--json] [ARGS]")
-    return parser
 
 
 def _serve(args: argparse.Namespace) -> int:

@@ -25,16 +25,12 @@ def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: s
         skip: what differs less than this from the frame before (levels of 255) is not made again; 0 is exact.
     Raises: ValueError on an unknown name or device; FileNotFoundError if its weights or its LLM are missing.
     """
-    check(name)
+    check(name, device)
     if name not in NAMES:
-        if device not in DIFFUSION_DEVICES:
-            raise ValueError(f"diffusion models run on {', '.join(DIFFUSION_DEVICES)}, not on {device!r}")
         network: Model = importlib.import_module("reverie.models.diffusion.network").load(
             Path(name).expanduser(), device, llm, skip
         )
         return network
-    if device not in DEVICES:
-        raise ValueError(f"{name} runs on {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, not on {device!r}")
     model: Model
     if name == "toy":
         model = importlib.import_module("reverie.models.toy").ToyModel()
@@ -48,12 +44,7 @@ def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: s
 
 
 def _on_neuron(llm: str | None) -> Model:
-    """`nano` through torch.compile's backend for Neuron devices.  Raises: ValueError where there is none."""
-    if importlib.util.find_spec("torch_neuronx") is None:
-        raise ValueError(
-            "device neuron needs AWS's torch-neuronx and a Neuron device, and there is none here; "
-            "`reverie profile --device neuron` shows what the cycle model expects of one"
-        )
+    """`nano` through torch.compile's backend for Neuron devices."""
     importlib.import_module("torch_neuronx")
     model: Any = importlib.import_module("reverie.models.nano").load(llm)
     torch, frames = importlib.import_module("torch"), model.frames
@@ -63,10 +54,19 @@ def _on_neuron(llm: str | None) -> Model:
     return found
 
 
-def check(name: str) -> None:
-    """Raises ValueError if there is no model of that name."""
+def check(name: str, device: str) -> None:
+    """Raises ValueError if there is no model of that name, or it does not run on that device here."""
     if name in NAMES:
+        if device not in DEVICES:
+            raise ValueError(f"{name} runs on {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, not on {device!r}")
+        if (name, device) == ("nano", "neuron") and importlib.util.find_spec("torch_neuronx") is None:
+            raise ValueError(
+                "device neuron needs AWS's torch-neuronx and a Neuron device, and there is none here; "
+                "`reverie profile --device neuron` shows what the cycle model expects of one"
+            )
         return
+    if device not in DIFFUSION_DEVICES:
+        raise ValueError(f"diffusion models run on {', '.join(DIFFUSION_DEVICES)}, not on {device!r}")
     path = Path(name).expanduser()
     if not path.is_dir():
         raise ValueError(f"there is no model {name!r}; there is nano, or the path of a folder that diffusers saved")

@@ -162,7 +162,7 @@ def _serve(args: argparse.Namespace) -> int:
 
     names = ("host", "port", "lan", "tls_cert", "tls_key", "model", "device", "max_sessions", "effects")
     settings = from_environment(**{name: getattr(args, name) for name in names})
-    registry.check(settings.model)
+    registry.check(settings.model, settings.device)
     try:
         serve(settings)
     except CannotListen as error:

@@ -41,7 +41,7 @@ class Job:
 
     def check(self) -> None:
         """Raises ValueError, FileNotFoundError or PermissionError with one clear sentence."""
-        registry.check(self.model)
+        registry.check(self.model, self.device)
         if not self.prompt.strip():
             raise ValueError("the prompt is empty")
         if not 0 <= self.strength <= 1:

@@ -54,8 +54,13 @@ def test_a_taken_port_is_one_line_and_code_2() -> None:
     assert len(done.stderr.splitlines()) == 1 and "the port is in use" in done.stderr
 
 
-def test_an_unknown_model_or_port_is_refused_at_once() -> None:
-    for words, said in ((["--model", "none"], "no model"), (["--port", "70000"], "port must be")):
+def test_an_unknown_model_device_or_port_is_refused_at_once() -> None:
+    none = (
+        (["--model", "none"], "no model"),
+        (["--device", "cuda"], "not on 'cuda'"),
+        (["--port", "70000"], "port must be"),
+    )
+    for words, said in none:
         done = reverie("serve", *words)
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1) and said in done.stderr
 

@@ -87,7 +87,11 @@ def when(given: str | None) -> float | None:
     try:
         return float(given)
     except ValueError:
+        pass
+    try:
         return datetime.fromisoformat(given).timestamp()
+    except ValueError:
+        raise ValueError(f"{given!r} is no time; write Unix seconds, or as 2026-11-25T10:00") from None
 
 
 def _words(error: HTTPError) -> str:

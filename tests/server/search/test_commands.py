@@ -67,6 +67,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
 def test_nothing_found_says_how_things_are_indexed(settings: Settings) -> None:
     assert "nothing was found" in text({"hits": []})
     assert when(None) is None and when("12.5") == 12.5
+    with pytest.raises(ValueError, match="'yesterday' is no time; write Unix seconds"):
+        when("yesterday")
     assert replace(Asked("a"), limit=3).limit == 3
 
 

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from reverie.client.moments import Moment, search
+    from reverie.client.opening import connect
     from reverie.client.received import Connected, Event, Frame, Reconnecting, Stats
-    from reverie.client.session import Session, connect
+    from reverie.client.session import Session
     from reverie.client.sources import Camera, File, Frames, Source
 
 _HOME = {
-    "session": ("Session", "connect"),
+    "opening": ("connect",),
+    "session": ("Session",),
     "moments": ("Moment", "search"),
     "received": ("Connected", "Event", "Frame", "Reconnecting", "Stats"),
     "sources": ("Camera", "File", "Frames", "Source"),

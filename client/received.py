@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import cached_property
-
-import av
-import numpy as np
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from reverie.client.errors import ReverieError
 from reverie.client.protocol import FromServer, GenerationTick
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Frame:
     @cached_property
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB."""
-        return self.video.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+        return self.video.to_ndarray(format="rgb24").astype("uint8", copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +88,3 @@ class Newest:
             await self._changed.wait()
         frame, self._frame = self._frame, None
         return frame
-
-
-class Output(MediaStreamTrack):
-    """What comes back, as a track: it outlives reconnects."""
-
-    kind = "video"
-
-    def __init__(self, newest: Newest) -> None:
-        super().__init__()
-        self._newest = newest
-
-    async def recv(self) -> av.VideoFrame:
-        frame = await self._newest.get()
-        if frame is None:
-            self.stop()
-            raise MediaStreamError
-        return frame.video

@@ -9,8 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import av
 from aiortc.contrib.media import MediaRelay
@@ -31,8 +30,8 @@ from reverie.client.protocol import (
     SetImage,
     Status,
 )  # fmt: skip
-from reverie.client.received import Connected, Event, Frame, Newest, Output, Reconnecting, Stats
-from reverie.client.sources import CLOCK, Counted, Source, track_of
+from reverie.client.received import Connected, Event, Frame, Newest, Reconnecting, Stats
+from reverie.client.tracks import CLOCK, Counted, Output
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0  # between tries to connect again
 SOUND_KEPT = 100  # frames of sound that wait to be taken from `Session.sound`; then the oldest is lost
@@ -42,17 +41,20 @@ TOLD_S = 0.1  # that a frame waits for word of its step
 
 @dataclass
 class _Look:
+    settings: ChangeSettings
     prompt: Prompt | None = None
-    settings: ChangeSettings = field(default_factory=lambda: ChangeSettings(tell_frames=True))
 
 
 class Session:
     """Made by `connect`.  Iterate it for frames, or take `track`; not both for the same frames."""
 
-    def __init__(self, camera: Counted, where: tuple[str, str, str, IceServers, str, str], reconnect: bool) -> None:
-        self._camera, self._where, self._again = camera, where, reconnect
-        self._relay, self._look, self._link = MediaRelay(), _Look(), None  # type: Any, _Look, Link | None
-        self._microphone: MediaStreamTrack | None = None
+    def __init__(
+        self, camera: Counted, microphone: MediaStreamTrack | None, where: tuple[str, str, str, IceServers, str, str],
+        settings: ChangeSettings, reconnect: bool,
+    ) -> None:  # fmt: skip
+        self._camera, self._microphone, self._where, self._again = camera, microphone, where, reconnect
+        self._relay, self._look = MediaRelay(), _Look(settings)
+        self._link: Link | None = None
         self.sound: asyncio.Queue[av.AudioFrame] = asyncio.Queue(SOUND_KEPT)
         self._newest = Newest()
         self._track: Output | None = None
@@ -159,6 +161,25 @@ class Session:
         )  # fmt: skip
 
     # connections
+
+    @asynccontextmanager
+    async def live(self, timeout_s: float) -> AsyncIterator[None]:
+        """Connected, and again when it is lost, for as long as the block lasts.  Raises: why no session came to be."""
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        tasks = [asyncio.create_task(self._run(ready)), asyncio.create_task(self._end_with_source())]
+        try:
+            try:
+                await asyncio.wait_for(ready, timeout_s)
+            except TimeoutError:
+                raise ConnectionLost(f"{self._urls[0]} did not answer within {timeout_s:g} s") from None
+            yield
+        finally:
+            for task in (*tasks, self._watching, self._listening):
+                if task is not None:
+                    task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._newest.end(None)
+            self._camera.stop()
 
     async def _run(self, ready: asyncio.Future[None]) -> None:
         """Connect, and connect again, until it is hopeless; `ready` is for the first time."""
@@ -275,47 +296,3 @@ class Session:
             await asyncio.sleep(0.05)
         error = self._camera.error
         self._newest.end(None if error is None else BadSource(f"the source failed: {type(error).__name__}: {error}"))
-
-
-@asynccontextmanager
-async def connect(
-    url: str, source: Source | Any, prompt: str = "", *, blend: Mapping[str, float] | None = None,
-    strength: float = 1.0, seed: int = 0, mask: str = "none", index: bool | None = None, enhance: bool = False,
-    model: str = "", api_key: str = "",
-    ca: str = "", ice_servers: IceServers = (), microphone: MediaStreamTrack | None = None, reconnect: bool = True,
-    timeout_s: float = 15.0, media: str = "auto",
-) -> AsyncIterator[Session]:  # fmt: skip
-    """A session with a Reverie server; leaving the block hangs up.
-
-    Args:
-        url: of the server, as http://127.0.0.1:8080.
-        source: Camera, File, Frames, arrays (H, W, 3) uint8 RGB, or an aiortc video track.
-        prompt, blend, strength, seed, mask, index, enhance: as `Session.set_prompt` and `.set`; "" is the camera.
-        ice_servers: for a client behind a firewall: "stun:HOST:PORT", ("turn:HOST:PORT?transport=tcp", user, password);
-            of each kind the first is used.
-        ca: a file (PEM) of certificates to trust, as what `reverie serve --lan` made: DATA/tls/cert.pem.
-        microphone: a track of sound to send along; it comes back, in time with the picture, in `Session.sound`.
-        media: the way of pictures: "webrtc"; "websocket", without sound; "auto" is the second once the first failed.
-        reconnect: connect again by itself, with the same look, when the connection is lost.
-    Raises: BadSource; ConnectionLost, AtCapacity, NotReady, UnknownModel, BadRequest: no session came to be.
-    """
-    session = Session(Counted(track_of(source)), (url, model, api_key, ice_servers, ca, media), reconnect)
-    session._look.settings = ChangeSettings(strength, seed, True, None if mask == "none" else mask, index)
-    session._microphone = microphone
-    if prompt.strip() or blend:
-        await session.set_prompt(prompt, blend=blend, enhance=enhance)
-    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    tasks = [asyncio.create_task(session._run(ready)), asyncio.create_task(session._end_with_source())]
-    try:
-        try:
-            await asyncio.wait_for(ready, timeout_s)
-        except TimeoutError:
-            raise ConnectionLost(f"{url} did not answer within {timeout_s:g} s") from None
-        yield session
-    finally:
-        for task in (*tasks, session._watching, session._listening):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        session._newest.end(None)
-        session._camera.stop()

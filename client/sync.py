@@ -6,12 +6,14 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from reverie.client.opening import connect as connect_async
 from reverie.client.received import Frame, Stats
-from reverie.client.session import Session
-from reverie.client.session import connect as connect_async
 from reverie.client.sources import Source
+
+if TYPE_CHECKING:
+    from reverie.client.session import Session
 
 T = TypeVar("T")
 

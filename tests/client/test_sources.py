@@ -1,17 +1,16 @@
 """Where frames come from."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from aiortc.mediastreams import MediaStreamError, VideoStreamTrack
+from aiortc.mediastreams import MediaStreamError
 
 from reverie.client import BadSource, Camera, File, Frames
-from reverie.client.sources import Counted, track_of
+from reverie.client.tracks import track_of
 
 GREY = np.full((32, 48, 3), 128, np.uint8)
 
@@ -25,22 +24,6 @@ async def taken(source: Any, count: int = 100) -> list[Any]:
         pass
     track.stop()
     return frames
-
-
-async def test_arrays_keep_their_pace_and_their_colour() -> None:
-    began = time.monotonic()
-    frames = await taken(Frames([GREY] * 7, fps=60))
-    assert [frame.pts for frame in frames] == [1500 * n for n in range(7)]
-    assert time.monotonic() - began > 0.09
-    assert abs(frames[0].to_ndarray(format="rgb24").astype(int) - 128).max() <= 2
-
-
-async def test_after_a_stall_frames_keep_their_distance() -> None:
-    track: Any = track_of(Frames([GREY] * 4, fps=30))
-    await track.recv()
-    track._began -= 60.0  # the machine stood still
-    await track.recv()
-    assert track._began + 2 / 30 > time.monotonic() - 5.0  # the third is due about now, not a minute ago
 
 
 async def test_iterators_of_both_kinds_are_sources_as_they_are() -> None:
@@ -69,21 +52,3 @@ async def test_a_file_that_is_no_video_says_so(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_bytes(b"not a video")
     with pytest.raises(BadSource, match=r"x\.mp4"):
         track_of(File(tmp_path / "x.mp4"))
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [GREY.astype(np.float32), GREY[..., 0], GREY[:31], GREY[:, :, :2], [[1, 2, 3]], np.zeros((0, 4, 3), np.uint8)],
-)
-async def test_a_wrong_array_is_named_with_its_shape(bad: Any) -> None:
-    with pytest.raises(BadSource):
-        await track_of(Frames([bad])).recv()
-
-
-async def test_frames_are_known_again_by_their_timestamp() -> None:
-    counted = Counted(track_of([GREY] * 3))
-    for _ in range(3):
-        await counted.recv()
-    assert [counted.known(3000 * n)[0] for n in range(3)] == [0, 1, 2]
-    assert counted.known(1)[0] == -1
-    assert isinstance(track_of(VideoStreamTrack()), VideoStreamTrack)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from reverie.models.blend import Blend, blend
 from reverie.models.stream import Model, StreamModel
-from reverie.server import catalogue, provenance, references
+from reverie.server import catalogue, chunks, provenance, references
 from reverie.server.engine import Engine
-from reverie.server.jobs import Job, output_name
+from reverie.server.jobs import CHUNKS, Job, output_name
 from reverie.server.pictures import Picture, resize
 from reverie.server.sizing import render_size
-from reverie.server.transcode import transcode
 from reverie.server.upscale import upscale
 from reverie.server.video import Reader, sniff
 from reverie.server.watermark import mark
@@ -91,15 +90,19 @@ class Painter:
         self._watermark, self._max_s = watermark, max_s
 
     def __call__(self, job: Job, folder: Path, tell: Callable[[float], None]) -> None:
-        """Raises: ValueError with one sentence, and what `tell` raises; nothing of the output is left then."""
+        """Goes on after the last chunk that an earlier process finished.
+
+        Raises: ValueError with one sentence, and what `tell` raises; nothing of the output is left then.
+        """
         output = folder / output_name(job.kind)
         partial_output = folder / f"partial{output.suffix}"
         try:
-            paint = self._begin(job, folder)
-            (self._clip if job.kind == "video" else self._image)(job, folder / "data", partial_output, paint, tell)
+            (self._clip if job.kind == "video" else self._image)(job, folder, partial_output, tell)
             partial_output.replace(output)
         finally:
             partial_output.unlink(missing_ok=True)
+        if (made := folder / CHUNKS).exists():  # gone at once, or whole: a restart in between joins it again
+            shutil.rmtree(made.rename(folder / "over"), ignore_errors=True)
 
     def _begin(self, job: Job, folder: Path) -> Callable[[Picture, tuple[int, int]], Picture]:
         stream = self._model.stream()
@@ -111,14 +114,24 @@ class Painter:
         """The words, the picture, or both in equal shares."""
         prompt = job.prompt
         if job.enhance and prompt and not reference.exists():
-            rich = "".join(self._model.enhance(prompt))
-            prompt = rich if rich.strip() and not self._denied(rich) else prompt
+            prompt = self._enriched(prompt, reference.with_name(CHUNKS) / "words")
         shares = [(prompt, 1.0)] if prompt else []
         if reference.exists():
             shares.append((self._model.picture(references.decode(reference.read_bytes())), 1.0))
         for each, _ in shares:
             self._model.prepare(each)
         return blend(shares)
+
+    def _enriched(self, prompt: str, kept: Path) -> str:
+        """The same for all of a job's chunks, whoever paints them.  Args: kept: where what the LLM said is kept."""
+        if kept.exists():
+            return kept.read_text(encoding="utf-8")
+        rich = "".join(self._model.enhance(prompt))
+        prompt = rich if rich.strip() and not self._denied(rich) else prompt
+        if kept.parent.exists():
+            (written := kept.with_suffix(".partial")).write_text(prompt, encoding="utf-8")
+            written.replace(kept)
+        return prompt
 
     def _paint(self, stream: StreamModel, picture: Picture, size: tuple[int, int]) -> Picture:
         small = resize(picture, *render_size(*size))
@@ -127,37 +140,48 @@ class Painter:
         mark(shown, self._watermark)
         return shown
 
-    def _clip(
-        self, job: Job, source: Path, output: Path, paint: Callable[[Picture, tuple[int, int]], Picture],
-        tell: Callable[[float], None],
-    ) -> None:  # fmt: skip
-        reader, count, size = Reader(source), 0, (0, 0)
+    def _clip(self, job: Job, folder: Path, output: Path, tell: Callable[[float], None]) -> None:
+        source, made = folder / "data", folder / CHUNKS
+        plan = self._plan(source)
+        total, done, size = sum(chunk.pictures for chunk in plan), 0, (0, 0)
+        paint: Callable[[Picture, tuple[int, int]], Picture] | None = None
 
         def paint_next(picture: Picture) -> Picture:
-            nonlocal count, size
-            size = size if count else fit(picture.shape[1], picture.shape[0], job.resolution)
-            if count >= self._max_s * MAX_FPS or picture.shape[0] * picture.shape[1] > MAX_PIXELS:
-                raise ValueError(
-                    f"a clip may have {self._max_s * MAX_FPS} frames of {MAX_PIXELS} pixels, this has more"
-                )
-            tell(min(0.99, count / total) if total else 0.0)
-            count += 1
+            nonlocal done, size
+            size = size if any(size) else fit(picture.shape[1], picture.shape[0], job.resolution)
+            if picture.shape[0] * picture.shape[1] > MAX_PIXELS:
+                raise ValueError(f"a picture of a clip may have {MAX_PIXELS} pixels, one of this has more")
+            tell(min(0.99, done / total))
+            done += 1
+            assert paint is not None
             return paint(picture, size)
 
-        try:
-            total = reader.promised or math.ceil(duration_s(reader) * float(reader.rate))
-            transcode(reader, output, ".mp4", paint_next)
-        finally:
-            reader.close()
+        made.mkdir(exist_ok=True)
+        before = 0
+        for chunk in plan:
+            done, before = before, before + chunk.pictures
+            if chunk.segment(made).exists():
+                paint = None  # an earlier process painted it: the next one's stream has not seen it
+                continue
+            fresh, paint = paint is None, paint or self._begin(job, folder)
+            chunks.paint(source, chunk, made, ".mp4", paint_next, fresh)
+        chunks.join([chunk.segment(made) for chunk in plan], source, output, ".mp4")
         provenance.mark(output, ".mp4")
 
-    def _image(
-        self, job: Job, source: Path, output: Path, paint: Callable[[Picture, tuple[int, int]], Picture],
-        tell: Callable[[float], None],
-    ) -> None:  # fmt: skip
-        picture = references.decode(source.read_bytes(), MAX_SIDE)
+    def _plan(self, source: Path) -> tuple[chunks.Chunk, ...]:
+        reader = Reader(source)
+        try:
+            plan = chunks.plan(reader)
+        finally:
+            reader.close()
+        if (pictures := sum(chunk.pictures for chunk in plan)) > self._max_s * MAX_FPS:
+            raise ValueError(f"a clip may have {self._max_s * MAX_FPS} frames, this has {pictures}")
+        return plan
+
+    def _image(self, job: Job, folder: Path, output: Path, tell: Callable[[float], None]) -> None:
+        picture = references.decode((folder / "data").read_bytes(), MAX_SIDE)
         tell(0.1)
-        shown = paint(picture, fit(picture.shape[1], picture.shape[0], job.resolution))
+        shown = self._begin(job, folder)(picture, fit(picture.shape[1], picture.shape[0], job.resolution))
         about = PngInfo()
         about.add_itxt("XML:com.adobe.xmp", provenance.XMP.decode())
         Image.fromarray(shown).save(output, pnginfo=about, compress_level=3)

@@ -29,6 +29,7 @@ ID = re.compile(r"job_[0-9a-f]{24}")
 KEPT_S = 86_400  # from its end
 MAX_OPEN = 50  # of a tenant
 NICE = 10  # of its threads: a live session's come first
+CHUNKS = "chunks"  # folder of what is done of a clip
 UNFINISHED = ("pending", "processing")
 
 
@@ -106,7 +107,7 @@ class Jobs:
             job = _read(path)
             if job is not None and job.state in UNFINISHED and job.id not in self._live:
                 try:
-                    live = Live(replace(job, state="pending", progress=0.0), path.parent)
+                    live = Live(replace(job, state="pending"), path.parent)
                 except BlockingIOError:
                     continue
                 with self._guard:
@@ -196,13 +197,13 @@ class Jobs:
         assert self._work is not None
         end: dict[str, Any] = {"state": "completed", "progress": 1.0}
         try:
-            live.tell(0.0)
+            live.tell(live.job.progress)
             live.note(state="processing")
             self._work(live.job, live.folder, live.tell)
         except (Stopped, CancelledError):
             end = {"state": "failed", "error": "it was cancelled", "error_type": "cancelled"}
             if self._closing:
-                end = {"state": "pending", "progress": 0.0}
+                end = {"state": "pending", "progress": live.job.progress}
         except ValueError as error:
             end = {"state": "failed", "error": str(error), "error_type": "bad_request"}
         except Exception as error:  # a model's fault ends one job, never the thread
@@ -217,6 +218,7 @@ class Jobs:
             end["ended_at"] = time.time()
             for name in ("data", "reference"):
                 (live.folder / name).unlink(missing_ok=True)
+            shutil.rmtree(live.folder / CHUNKS, ignore_errors=True)
         live.note(**end)
         with self._guard:
             self._live.pop(live.job.id, None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from reverie.server import provenance
 from reverie.server.pictures import Picture
-from reverie.server.video import Reader, Writer, upright
+from reverie.server.video import Reader, Writer, even, upright
 
 
 def transcode(reader: Reader, output: Path, suffix: str, paint: Callable[[Picture], Picture]) -> None:
@@ -29,7 +29,8 @@ def transcode(reader: Reader, output: Path, suffix: str, paint: Callable[[Pictur
             for frame in reader.decode(packet):
                 shown = paint(upright(frame))
                 if writer is None:
-                    writer = _open(reader, output, suffix, shown)
+                    size = even(shown, reader.path.name)
+                    writer = Writer(output, suffix, reader, size, provenance.tags(suffix))
                     for early in held:
                         writer.put_audio(early)
                 pts = frame.pts if frame.pts is not None else round(count / reader.rate / reader.time_base)
@@ -42,10 +43,3 @@ def transcode(reader: Reader, output: Path, suffix: str, paint: Callable[[Pictur
         if writer is not None:
             writer.container.close()
         raise
-
-
-def _open(reader: Reader, output: Path, suffix: str, first: Picture) -> Writer:
-    height, width = (n // 2 * 2 for n in first.shape[:2])  # 4:2:0 has even sides: an odd one loses a pixel
-    if not width or not height:
-        raise ValueError(f"{reader.path.name} is too small: {first.shape[1]}x{first.shape[0]}")
-    return Writer(output, suffix, reader, (width, height), provenance.tags(suffix))

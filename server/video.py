@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import av
@@ -77,6 +76,14 @@ class Reader:
         except av.FFmpegError as error:
             raise ValueError(f"{self.path.name} is damaged: {error.strerror}") from None
 
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """All that come from here on.  Raises ValueError where the file is damaged."""
+        try:
+            for packet in self.container.demux(self.stream):
+                yield from self.decode(packet)
+        except av.FFmpegError as error:
+            raise ValueError(f"{self.path.name} is damaged: {error.strerror}") from None
+
     def close(self) -> None:
         self.container.close()
 
@@ -103,44 +110,35 @@ def upright(frame: av.VideoFrame) -> Picture:
     return np.ascontiguousarray(np.rot90(picture, quarters)) if quarters else picture
 
 
-class Writer:
-    """An output file: H.264, or VP9 in WebM; sound is copied where the container takes it, else encoded anew."""
+def even(picture: Picture, name: str) -> tuple[int, int]:
+    """Width and height as 4:2:0 has them: an odd one loses a pixel.  Raises ValueError if nothing is left."""
+    height, width = (n // 2 * 2 for n in picture.shape[:2])
+    if not width or not height:
+        raise ValueError(f"{name} is too small: {picture.shape[1]}x{picture.shape[0]}")
+    return width, height
 
-    def __init__(self, path: Path, suffix: str, like: Reader, size: tuple[int, int], metadata: dict[str, str]) -> None:
-        """Args: suffix: of the final name, which chooses the container.  size: width and height, even."""
-        self.container = av.open(str(path), "w", format=MUXERS[suffix])
-        self.container.metadata.update(metadata)
-        webm, self.constant = suffix == ".webm", suffix == ".avi"
-        self.time_base = 1 / Fraction(like.rate) if self.constant else like.time_base
+
+class Pictures:
+    """The video stream of a container that is written: H.264, or VP9 in WebM."""
+
+    def __init__(self, container: Any, suffix: str, like: Reader, size: tuple[int, int], seams: bool = False) -> None:
+        """
+        Args:
+            suffix: of the final name, which chooses the codec and the times.
+            size: width and height, even.
+            seams: what is written may be put behind other such pictures: no times before the first one's.
+        """
+        webm = suffix == ".webm"
+        self.time_base = 1 / Fraction(like.rate) if suffix == ".avi" and not seams else like.time_base
         options = {"deadline": "realtime", "cpu-used": "6", "row-mt": "1", "crf": "24", "b": "0"}
         if not webm:
-            options = {"preset": "veryfast", "crf": "17"}
+            options = {"preset": "veryfast", "crf": "17"} | ({"bf": "0"} if seams else {})
         rate = Fraction(like.rate).limit_denominator(60000)
-        self.video: Any = self.container.add_stream("libvpx-vp9" if webm else "libx264", rate=rate, options=options)
-        self.video.width, self.video.height, self.video.pix_fmt = *size, "yuv420p"
-        self.video.codec_context.time_base = self.time_base
-        self.audio: Any = None
-        self.resampler: Any = None
-        if like.audio is not None:
-            self._open_audio(like.audio, webm)
+        self._container = container
+        self.stream: Any = container.add_stream("libvpx-vp9" if webm else "libx264", rate=rate, options=options)
+        self.stream.width, self.stream.height, self.stream.pix_fmt = *size, "yuv420p"
+        self.stream.codec_context.time_base = self.time_base
         self._last = -1 << 62
-
-    def _open_audio(self, source: Any, webm: bool) -> None:
-        if source.codec_context.name in self.container.supported_codecs or source.codec.canonical_name in (
-            self.container.supported_codecs
-        ):
-            self.audio = self.container.add_stream_from_template(source)
-            return
-        name, rate = ("libopus", 48000) if webm else ("aac", source.rate or 48000)
-        self.audio = self.container.add_stream(name, rate=rate)
-        layout = "stereo" if source.codec_context.channels > 1 else "mono"
-        self.audio.codec_context.layout = layout
-        form = "flt" if webm else "fltp"
-        self.resampler = av.AudioResampler(format=form, layout=layout, rate=rate, frame_size=960 if webm else 1024)
-
-    @property
-    def copies_audio(self) -> bool:
-        return self.audio is not None and self.resampler is None
 
     def put(self, picture: Picture, pts: int, time_base: Fraction) -> None:
         """A frame, (H, W, 3) RGB, at a time in units of `time_base`; times that do not grow are moved on by one."""
@@ -148,31 +146,63 @@ class Writer:
         at = pts if time_base == self.time_base else round(pts * time_base / self.time_base)
         frame.pts = self._last = max(at, self._last + 1)
         frame.time_base = self.time_base
-        self.container.mux(self.video.encode(frame))
-
-    def put_audio(self, packet: Any) -> None:
-        if self.resampler is None:
-            if packet.dts is not None:
-                packet.stream = self.audio
-                self.container.mux(packet)
-            return
-        for frame in packet.decode():
-            for part in self.resampler.resample(frame):
-                self.container.mux(self.audio.encode(part))
+        self._container.mux(self.stream.encode(frame))
 
     def finish(self) -> None:
-        self.container.mux(self.video.encode(None))
-        if self.resampler is not None:
-            for part in self.resampler.resample(None):
-                self.container.mux(self.audio.encode(part))
-            self.container.mux(self.audio.encode(None))
+        self._container.mux(self.stream.encode(None))
+
+
+class Sound:
+    """The sound of a source in a container that is written: copied where that takes it, else encoded anew."""
+
+    def __init__(self, container: Any, suffix: str, source: Any) -> None:
+        self._container, self._resampler = container, None  # type: Any, Any
+        taken = container.supported_codecs
+        if source.codec_context.name in taken or source.codec.canonical_name in taken:
+            self._stream = container.add_stream_from_template(source)
+            return
+        webm = suffix == ".webm"
+        name, rate = ("libopus", 48000) if webm else ("aac", source.rate or 48000)
+        self._stream = container.add_stream(name, rate=rate)
+        layout = "stereo" if source.codec_context.channels > 1 else "mono"
+        self._stream.codec_context.layout = layout
+        form = "flt" if webm else "fltp"
+        self._resampler = av.AudioResampler(format=form, layout=layout, rate=rate, frame_size=960 if webm else 1024)
+
+    def put(self, packet: Any) -> None:
+        if self._resampler is None:
+            if packet.dts is not None:
+                packet.stream = self._stream
+                self._container.mux(packet)
+            return
+        for frame in packet.decode():
+            for part in self._resampler.resample(frame):
+                self._container.mux(self._stream.encode(part))
+
+    def finish(self) -> None:
+        if self._resampler is not None:
+            for part in self._resampler.resample(None):
+                self._container.mux(self._stream.encode(part))
+            self._container.mux(self._stream.encode(None))
+
+
+class Writer:
+    """An output file: pictures, and the sound of its source."""
+
+    def __init__(self, path: Path, suffix: str, like: Reader, size: tuple[int, int], metadata: dict[str, str]) -> None:
+        """Args: suffix: of the final name, which chooses the container.  size: width and height, even."""
+        self.container = av.open(str(path), "w", format=MUXERS[suffix])
+        self.container.metadata.update(metadata)
+        self._pictures = Pictures(self.container, suffix, like, size)
+        self._sound = Sound(self.container, suffix, like.audio) if like.audio is not None else None
+        self.put = self._pictures.put
+
+    def put_audio(self, packet: Any) -> None:
+        if self._sound is not None:
+            self._sound.put(packet)
+
+    def finish(self) -> None:
+        self._pictures.finish()
+        if self._sound is not None:
+            self._sound.finish()
         self.container.close()
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self.container.close()

@@ -58,11 +58,11 @@ def make_clip(tmp_path: Path):  # type: ignore[no-untyped-def]
 
     def make(
         name: str, count: int = 12, size: tuple[int, int] = (96, 64), form: str = "yuv420p", codec: str = "libx264",
-        times: list[int] | None = None, sound: str | None = None,
+        times: list[int] | None = None, sound: str | None = None, options: dict[str, str] | None = None,
     ) -> Path:  # fmt: skip
         path = tmp_path / name
         with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=25)
+            stream = container.add_stream(codec, rate=25, options=options or {})
             stream.width, stream.height, stream.pix_fmt = *size, form
             stream.codec_context.time_base = Fraction(1, 1000)
             audio = container.add_stream(sound, rate=48000) if sound else None

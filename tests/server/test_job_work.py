@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from reverie.models.toy import ToyModel
+from reverie.server import chunks
 from reverie.server.engine import Engine
 from reverie.server.job_work import Painter, check, fit
-from reverie.server.jobs import Job
+from reverie.server.jobs import Job, Stopped
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
 from reverie.server.provenance import SOURCE_TYPE, read_mark
@@ -115,3 +116,35 @@ def test_a_clip_that_has_more_than_it_says_is_stopped(painter: Painter, make_cli
 )  # fmt: skip
 def test_a_picture_fits_its_resolutions_box(size: tuple[int, int], resolution: str, fits: tuple[int, int]) -> None:
     assert fit(*size, resolution) == fits
+
+
+def test_a_job_goes_on_after_its_last_finished_chunk_and_looks_the_same(
+    painter: Painter, make_clip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks.plan, "__defaults__", (0.7, 9.0))
+    clip = make_clip("data.mp4", count=48, options={"g": "10"})
+    shown: list[list[np.ndarray]] = []
+    for name, stops_at in (("once", None), ("twice", 30)):
+        (folder := tmp_path / name).mkdir()
+        (folder / "data").write_bytes(clip.read_bytes())
+        told: list[float] = []
+
+        def tell(progress: float, told: list[float] = told, stops_at: int | None = stops_at) -> None:
+            if len(told) == stops_at:
+                raise Stopped
+            told.append(progress)
+
+        if stops_at:
+            with pytest.raises(Stopped):
+                painter(job(enhance=True), folder, tell)
+            assert [path.name for path in sorted((folder / "chunks").iterdir())] == ["00000.nut", "words"]
+            told.clear()
+            monkeypatch.setattr(painter._model, "enhance", lambda prompt: pytest.fail("the LLM was asked again"))
+        painter(job(enhance=True), folder, told.append)
+        assert told[0] == (20 / 48 if stops_at else 0.0)
+        assert len(told) == (28 + 1 + chunks.OVERLAP if stops_at else 48)
+        assert {path.name for path in folder.iterdir()} == {"data", "output.mp4"}
+        with av.open(str(folder / "output.mp4")) as container:
+            shown.append([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    assert len(shown[0]) == len(shown[1]) == 48
+    assert all(np.array_equal(a, b) for a, b in zip(*shown, strict=True))

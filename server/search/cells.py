@@ -81,8 +81,8 @@ class Cells:
         for path in (*deltas, *self._leftovers()):
             self._fs.rm(path, recursive=True)
 
-    def _everything(self) -> Iterator[tuple[I64, F32]]:
-        """All vectors once, a vector of two cells from the first of them."""
+    def _everything(self, begin: int = 0) -> Iterator[tuple[I64, F32]]:
+        """All vectors once, a vector of two cells from the first of them.  Args: begin: 0, for nothing is kept."""
         seen: set[int] = set()
         for n in range(len(self._layout.centres) if self._layout else 0):
             for raw in self._ranges(np.array([n])):

@@ -1,29 +1,45 @@
-"""How a generation of cells is made: centres by k-means on a sample, then every vector to its nearest cells."""
+"""How a generation of cells is made: centres by k-means on a sample, then every vector to its nearest cells.
+
+It comes in three steps that leave their results in a folder: centres, places, rows.  A folder that is kept lets a build
+that was stopped go on; memory stays at a few hundred MB however many vectors there are.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
-Chunks = Callable[[], Iterator[tuple[I64, F32]]]  # all ids and vectors (N, D), in the same order each time
+Chunks = Callable[[int], Iterator[tuple[I64, F32]]]  # ids and vectors (N, D) from the n-th chunk on, always the same
 ROUNDS = 8  # of k-means
 ALMOST = 1.05  # a second cell gets a vector too if its centre is at most so much further away
-AT_ONCE = 8192  # vectors that are compared with all centres
+AT_ONCE = 2048  # vectors that are compared with all centres
+WRITTEN_AT_ONCE = 250_000  # vectors; sorted by cell, so that a cell's rows are written together
+
+
+def cells_for(total: int) -> int:
+    """How many cells so many vectors shall have: 400 vectors each, and more where that were more than 3.2 sqrt(N)."""
+    return max(16, min(total // 400, round(3.2 * total**0.5)))
 
 
 def distances(x: F32, centres: F32) -> F32:
     """Squared, (N, C), but for each row's own length, which changes no order."""
-    return np.asarray((centres * centres).sum(1) - 2 * (x @ centres.T), np.float32)
+    made = np.asarray(x @ centres.T, np.float32)
+    made *= -2
+    made += (centres * centres).sum(1)
+    return made
 
 
 def kmeans(x: F32, cells: int, seed: int = 0) -> F32:
@@ -43,21 +59,22 @@ def kmeans(x: F32, cells: int, seed: int = 0) -> F32:
 
 def cells_of(x: F32, centres: F32) -> NDArray[np.int32]:
     """(N, 2): each vector's nearest cell, and a second one, or -1 where that is clearly further away."""
-    squares = distances(x, centres) + (x * x).sum(1, keepdims=True)
+    squares, row = distances(x, centres), np.arange(len(x))
     if len(centres) == 1:
         return np.tile(np.array([[0, -1]], np.int32), (len(x), 1))
-    two = np.argpartition(squares, 1, axis=1)[:, :2]
-    values = np.take_along_axis(squares, two, 1)
-    order = np.argsort(values, 1)
-    two, values = np.take_along_axis(two, order, 1), np.maximum(np.take_along_axis(values, order, 1), 0)
-    two[values[:, 1] > ALMOST**2 * values[:, 0], 1] = -1
-    return two.astype(np.int32)
+    first = squares.argmin(1)
+    least = squares[row, first]
+    squares[row, first] = np.inf
+    second = squares.argmin(1)
+    own = (x * x).sum(1)
+    far = np.maximum(squares[row, second] + own, 0) > ALMOST**2 * np.maximum(least + own, 0)
+    return np.stack((first, np.where(far, -1, second)), 1).astype(np.int32)
 
 
 def sampled(chunks: Chunks, count: int, seed: int = 0) -> tuple[F32, int]:
     """About so many vectors, drawn evenly from all, and how many there are."""
     rng, kept, total, share = np.random.default_rng(seed), list[F32](), 0, 1.0
-    for _, vectors in chunks():
+    for _, vectors in chunks(0):
         total += len(vectors)
         kept.append(vectors[rng.random(len(vectors)) < share])
         while sum(map(len, kept)) > 4 * count:  # thin out: what is kept, and what comes
@@ -67,34 +84,26 @@ def sampled(chunks: Chunks, count: int, seed: int = 0) -> tuple[F32, int]:
 
 
 def build(
-    fs: Any, root: str, chunks: Chunks, cells: int, sample: int, taken: Sequence[str], told: Callable[[int], None]
-) -> str:
+    fs: Any, root: str, chunks: Chunks, cells: int, sample: int, taken: Sequence[str],
+    told: Callable[[int], None] = lambda done: None, kept: Path | None = None,
+) -> str:  # fmt: skip
     """Write a generation and make it the current one; its name.
 
     Args:
         fs, root: of fsspec.
         taken: files of the delta that it holds.
         told: how many vectors are placed so far.
+        kept: a folder for what is half done: the next call with the same vectors goes on there.  None begins anew.
     Raises: ValueError if there are no vectors.
     """
-    x, total = sampled(chunks, sample)
-    if not total:
-        raise ValueError("there are no vectors to cluster")
-    centres = kmeans(x, min(cells, len(x)))
-    placed, done = [], 0
-    for _, vectors in chunks():
-        placed.append(
-            np.concatenate([cells_of(vectors[n : n + AT_ONCE], centres) for n in range(0, len(vectors), AT_ONCE)])
-        )
-        told(done := done + len(vectors))
-    places = np.concatenate(placed)
-    begins = np.concatenate(([0], np.cumsum(np.bincount(places[places >= 0], minlength=len(centres))))).astype(np.int64)
     name = f"cells-{secrets.token_hex(6)}"
-    with tempfile.TemporaryDirectory(dir=root if Path(root).is_dir() else None, prefix="partial-") as folder:
-        path = Path(folder) / "cells.bin"
-        _fill(path, chunks, places, begins, centres.shape[1])
+    with _workplace(root, kept) as folder:
+        centres = _centres(folder, chunks, cells, sample)
+        _place(folder, chunks, centres, told)
+        begins = _fill(folder, chunks, centres.shape[0], centres.shape[1])
         fs.makedirs(root, exist_ok=True)
-        fs.put_file(str(path), f"{root}/{name}.bin")
+        move = fs.mv if isinstance(fs, LocalFileSystem) else fs.put_file
+        move(str(folder / "cells.bin"), f"{root}/{name}.bin")
     raw = io.BytesIO()
     np.savez(raw, centres=centres, begins=begins)
     write(fs, f"{root}/{name}.npz", raw.getvalue())
@@ -102,23 +111,82 @@ def build(
     return name
 
 
-def _fill(path: Path, chunks: Chunks, places: NDArray[np.int32], begins: I64, width: int) -> None:
-    """Every row to its place: int8 vector, float32 scale, int64 id."""
-    table = np.memmap(path, np.uint8, "w+", shape=(int(begins[-1]), width + 12))
-    free, at = begins[:-1].copy(), 0
-    for ids, vectors in chunks():
-        rows = packed(ids, vectors)
-        for column in range(2):
-            own = places[at : at + len(ids), column]
-            order = np.argsort(own, kind="stable")
-            order = order[own[order] >= 0]
-            cell = own[order]
-            held, first, counts = np.unique(cell, return_index=True, return_counts=True)
-            within = np.arange(len(cell)) - np.repeat(first, counts)
-            table[free[cell] + within] = rows[order]
-            free[held] += counts
-        at += len(ids)
-    table.flush()
+@contextmanager
+def _workplace(root: str, kept: Path | None) -> Iterator[Path]:
+    """Gone when all is done; a kept one stays where its work was cut short."""
+    if kept is None:
+        with tempfile.TemporaryDirectory(dir=root if Path(root).is_dir() else None, prefix="partial-") as made:
+            yield Path(made)
+    else:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        shutil.rmtree(kept)
+
+
+def _centres(folder: Path, chunks: Chunks, cells: int, sample: int) -> F32:
+    path = folder / "centres.npy"
+    if not path.exists():
+        x, total = sampled(chunks, sample)
+        if not total:
+            raise ValueError("there are no vectors to cluster")
+        _save(path, kmeans(x, min(cells, len(x))))
+    return np.asarray(np.load(path), np.float32)
+
+
+def _place(folder: Path, chunks: Chunks, centres: F32, told: Callable[[int], None]) -> None:
+    """A file per chunk: the cells of its vectors."""
+    before = _placed(folder)
+    done = sum(len(np.load(path, mmap_mode="r")) for path in before)
+    for n, (_, vectors) in enumerate(chunks(len(before)), len(before)):
+        parts = [cells_of(vectors[at : at + AT_ONCE], centres) for at in range(0, len(vectors), AT_ONCE)]
+        _save(folder / f"places-{n:06}.npy", np.concatenate([np.zeros((0, 2), np.int32), *parts]))
+        told(done := done + len(vectors))
+
+
+def _placed(folder: Path) -> list[Path]:
+    return sorted(folder.glob("places-*.npy"))
+
+
+def _fill(folder: Path, chunks: Chunks, cells: int, width: int) -> I64:
+    """Every row to its place: int8 vector, float32 scale, int64 id.  Returns: (cells + 1,) where cells begin."""
+    count = lambda places: np.bincount(places[places >= 0], minlength=cells)
+    counts = [count(np.load(path)) for path in _placed(folder)]
+    begins = np.concatenate(([0], np.cumsum(np.sum(counts, 0)))).astype(np.int64)
+    path, note = folder / "cells.bin", folder / "filled.npy"
+    filled = int(np.load(note)) if note.exists() else 0
+    free = begins[:-1] + np.sum(counts[:filled], 0, dtype=np.int64)
+    mode = "r+" if filled else "w+"
+    table = np.memmap(path, np.uint8, mode, shape=(int(begins[-1]), width + 12))
+    for upto, rows in _together(chunks, filled):
+        places = np.concatenate([np.load(each) for each in _placed(folder)[filled:upto]])
+        which, own = np.nonzero(places >= 0)[0], places[places >= 0]
+        order = np.argsort(own, kind="stable")
+        held, first, many = np.unique(own[order], return_index=True, return_counts=True)
+        table[np.repeat(free[held] - first, many) + np.arange(len(own))] = rows[which[order]]
+        free[held] += many
+        table.flush()
+        _save(note, np.array(filled := upto))
+    return begins
+
+
+def _together(chunks: Chunks, begin: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Rows of some chunks at once, and the number of the chunk after them."""
+    held, n = list[NDArray[np.uint8]](), begin
+    for n, (ids, vectors) in enumerate(chunks(begin), begin + 1):
+        held.append(packed(ids, vectors))
+        if sum(map(len, held)) >= WRITTEN_AT_ONCE:
+            yield n, np.concatenate(held)
+            held = []
+    if held:
+        yield n, np.concatenate(held)
+
+
+def _save(path: Path, table: NDArray[Any]) -> None:
+    """Whole or not at all."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.save(file, table)
+    partial.replace(path)
 
 
 def packed(ids: I64, vectors: F32) -> NDArray[np.uint8]:

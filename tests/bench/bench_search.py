@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import psutil
 import search_data as data
@@ -28,9 +29,10 @@ from tqdm import tqdm
 
 from reverie.server.embedded import VECTORS, EmbeddedRedis
 from reverie.server.search.cells import Cells
+from reverie.server.search.clusters import build, cells_for
 from reverie.server.search.redis_index import BUILD_EF, LINKS, SEARCH_EF
 
-FOLDER = Path.home() / ".cache" / "reverie" / "bench" / "search"
+FOLDER = Path.home() / ".cache" / "reverie" / "bench" / "search" / f"noise-{data.NOISE}"
 QUESTIONS = 500
 READ_CELLS = 32
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -146,22 +148,13 @@ def build_disk(size: int) -> None:
     folder, middle = FOLDER / f"disk-{size}", data.centres()
     if (folder / "current.json").exists():
         return
-    from reverie.server.search.clusters import build
-
-    chunks = lambda: (
-        (np.arange(n * data.CHUNK, (n + 1) * data.CHUNK), data.chunk(n, middle)) for n in range(size // data.CHUNK)
-    )
-    cells = Cells(str(folder))
+    chunks = lambda begin: (
+        (np.arange(n * data.CHUNK, (n + 1) * data.CHUNK), data.chunk(n, middle)) for n in range(begin, size // data.CHUNK)
+    )  # fmt: skip
+    fs, root = fsspec.core.url_to_fs(str(folder))
     with tqdm(total=size, desc="disk", mininterval=5) as bar:
-        build(
-            cells._fs,
-            cells._root,
-            chunks,
-            max(16, size // 400),
-            min(65_536, size),
-            [],
-            lambda n: bar.update(n - bar.n),
-        )
+        told = lambda done: bar.update(done - bar.n)
+        build(fs, root, chunks, cells_for(size), min(65_536, size), [], told, folder.with_suffix(".building"))
     truth(size, middle)
 
 

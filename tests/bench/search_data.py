@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-WIDTH, CENTRES, NOISE, SEED = 384, 10_000, 0.6, 11
+WIDTH, CENTRES, NOISE, SEED = 384, 10_000, 0.66, 11
 CHUNK = 10_000  # vectors that are drawn at once
 F32 = NDArray[np.float32]
 

@@ -1,6 +1,15 @@
-import numpy as np
+from __future__ import annotations
 
-from reverie.server.search.clusters import cells_of, kmeans, packed, sampled
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+
+from reverie.server.search import clusters
+from reverie.server.search.clusters import build, cells_for, cells_of, kmeans, packed, sampled
 
 
 def test_kmeans_finds_clusters_that_are_there() -> None:
@@ -19,7 +28,7 @@ def test_a_vector_between_two_cells_lies_in_both() -> None:
 
 
 def test_samples_are_drawn_from_everything_that_comes() -> None:
-    chunks = lambda: ((np.arange(100), np.full((100, 2), n, np.float32)) for n in range(50))
+    chunks = lambda begin: ((np.arange(100), np.full((100, 2), n, np.float32)) for n in range(50))
     x, total = sampled(chunks, 400)
     assert total == 5000 and len(x) == 400
     assert len(np.unique(x[:, 0])) > 40
@@ -32,3 +41,36 @@ def test_a_packed_row_holds_its_vector_scale_and_id() -> None:
     scales = np.ascontiguousarray(raw[:, 2:6]).view(np.float32)
     np.testing.assert_allclose(raw[:, :2].view(np.int8) * scales, vectors, atol=0.005)
     assert np.ascontiguousarray(raw[:, 6:]).view(np.int64)[:, 0].tolist() == [7, 2**40]
+
+
+@pytest.mark.parametrize("stop", [1, 5, 9, 12, 15])
+def test_a_build_that_was_stopped_goes_on_and_makes_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    monkeypatch.setattr(clusters, "WRITTEN_AT_ONCE", 100)
+    x = np.random.default_rng(5).standard_normal((6, 50, 8)).astype(np.float32)
+    drawn = 0
+
+    def chunks(begin: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        nonlocal drawn
+        for n in range(begin, 6):
+            drawn += 1
+            if drawn == stop:
+                raise InterruptedError
+            yield np.arange(50 * n, 50 * n + 50), x[n]
+
+    made = []
+    for name in ("whole", "stopped"):
+        drawn, root = (100 if name == "whole" else 0), str(tmp_path / name)
+        fs = fsspec.filesystem("file")
+        make = lambda fs=fs, root=root: build(fs, root, chunks, 12, 200, [], kept=tmp_path / "kept")
+        if name == "stopped":
+            with pytest.raises(InterruptedError):
+                make()
+        made.append((tmp_path / name / f"{make()}.bin").read_bytes())
+        assert json.loads((tmp_path / name / "current.json").read_text()) and not (tmp_path / "kept").exists()
+    assert made[0] == made[1] and drawn <= 18 + (stop if stop <= 6 else 2)  # three passes of six chunks
+
+
+def test_cells_grow_with_the_root_of_what_they_hold_once_there_is_much() -> None:
+    assert [cells_for(n) for n in (100, 10**5, 10**6, 10**7)] == [16, 250, 2500, 10119]

@@ -103,7 +103,6 @@ def build_redis(size: int) -> None:
                             pipe.execute_command("VADD", "v", "FP32", raw, name, "Q8", "EF", BUILD_EF, "M", LINKS)
                         pipe.execute()
                     bar.update(BATCH)
-                redis.save()
         truth(size, middle)
         (folder / "whole").touch()
     finally:

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from reverie.models import registry
-from reverie.models.stream import StreamModel
+from reverie.models.stream import Model, StreamModel
 from reverie.server import provenance
 from reverie.server.pictures import Picture, resize
 from reverie.server.sizing import UNIT, render_size
@@ -39,8 +39,13 @@ class Job:
     render: str | None  # WxH
     enhance: bool
 
-    def check(self) -> None:
-        """Raises ValueError, FileNotFoundError or PermissionError with one clear sentence."""
+    @property
+    def suffix(self) -> str:
+        """Of the output, in small letters: it chooses container and codecs."""
+        return self.output.suffix.lower()
+
+    def check_look(self) -> None:
+        """Raises ValueError with one clear sentence."""
         registry.check(self.model, self.device)
         if not self.prompt.strip():
             raise ValueError("the prompt is empty")
@@ -48,7 +53,12 @@ class Job:
             raise ValueError(f"strength must be 0 to 1, got {self.strength}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 to {2**32 - 1}, got {self.seed}")
-        if self.output.suffix.lower() not in MUXERS:
+        self.render_size()
+
+    def check(self) -> None:
+        """Raises ValueError, FileNotFoundError or PermissionError with one clear sentence."""
+        self.check_look()
+        if self.suffix not in MUXERS:
             raise ValueError(f"{self.output.name}: the output must end in {', '.join(MUXERS)}")
         if self.output.is_dir():
             raise IsADirectoryError(f"{self.output} is a directory")
@@ -58,7 +68,6 @@ class Job:
             raise PermissionError(f"the folder {self.output.parent} cannot be written to")
         if self.output.exists() and self.input.exists() and self.output.samefile(self.input):
             raise ValueError("input and output are the same file")
-        self.render_size()
 
     def render_size(self) -> tuple[int, int] | None:
         """Width and height asked for, if any."""
@@ -83,7 +92,7 @@ def restyle(job: Job) -> dict[str, Any]:
     partial = job.output.with_name(f".{job.output.name}.{os.getpid()}.partial")
     try:
         report = _run(job, reader, partial)
-        provenance.mark(partial, job.output.suffix.lower())
+        provenance.mark(partial, job.suffix)
         partial.replace(job.output)
     finally:
         reader.close()
@@ -92,7 +101,7 @@ def restyle(job: Job) -> dict[str, Any]:
 
 
 def _run(job: Job, reader: Reader, partial: Path) -> dict[str, Any]:
-    work = _Work(job, _start(job))
+    work = Work(job, begin(job, registry.load(job.model, job.device)))
     began = time.monotonic()
     with tqdm(total=reader.promised or None, unit="frame", disable=not sys.stderr.isatty()) as bar:
 
@@ -101,19 +110,19 @@ def _run(job: Job, reader: Reader, partial: Path) -> dict[str, Any]:
             bar.update()
             return shown
 
-        transcode(reader, partial, job.output.suffix.lower(), paint)
+        transcode(reader, partial, job.suffix, paint)
     return work.report(time.monotonic() - began)
 
 
-def _start(job: Job) -> StreamModel:
-    model = registry.load(job.model, job.device)
+def begin(job: Job, model: Model) -> StreamModel:
+    """A stream with the job's look."""
     prompt = "".join(model.enhance(job.prompt)) if job.enhance else job.prompt
     stream = model.stream()
     stream.start(prompt, job.seed, job.strength)
     return stream
 
 
-class _Work:
+class Work:
     """Renders frames and keeps the figures."""
 
     def __init__(self, job: Job, stream: StreamModel) -> None:

@@ -137,6 +137,11 @@ def for_programs(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
+def quiet_ray() -> None:
+    """Ray tells its makers how it is used unless this is set."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
 def _convert(variable: str, text: str, default: Any) -> Any:
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -31,6 +31,8 @@ UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
     "server/node.py": "test_signaling.py: admission; test_app.py: readiness",
     "server/participant.py": "test_livekit.py joins as one",
     "server/room_door.py": "test_livekit.py watches, test_conversation.py joins",
+    "server/ray_cluster.py": "test_ray_fleet.py starts a real Ray",
+    "server/ray_workers.py": "test_ray_fleet.py restyles a folder on it",
     "server/scripts.py": "test_placement.py and test_interleavings.py run them in a real Redis",
     "server/serve.py": "test_cli.py and the server fixture of tests/server",
     "server/video.py": "test_restyle.py, container by container",

@@ -7,7 +7,9 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from reverie.models import weights
+from reverie.models import licence, weights
+from reverie.models.diffusion import catalogue, memory
+from reverie.models.diffusion import folder as folders
 from reverie.models.stream import Model
 
 NAMES = ("nano", "toy")
@@ -73,15 +75,47 @@ def check(name: str, device: str) -> None:
     importlib.import_module("reverie.models.diffusion.folder").check(path)
 
 
-def describe() -> list[dict[str, Any]]:
-    """What `reverie models` lists: sizes, cost and licence of each model whose weights are here."""
+def describe(folder: Path | None = None) -> list[dict[str, Any]]:
+    """What `reverie models` lists: ours, those that were pulled into a folder, and those of the catalogue.
+
+    `vram_gb` and `speed` of diffusion models are estimates and what others published.
+    """
     header = weights.describe()
-    return [
-        {
-            "name": header["name"],
-            "params_millions": float(header["params_millions"]),
-            "gop_per_frame": float(header["gop_per_frame"]),
-            "resolution": header["resolution"],
-            "licence": header["licence"],
-        }
-    ]
+    ours = {
+        "name": header["name"], "here": True, "params_millions": float(header["params_millions"]),
+        "gop_per_frame": float(header["gop_per_frame"]), "resolution": header["resolution"], "vram_gb": 0.0,
+        "licence": header["licence"], "commercial_use": True, "speed": "real time on a CPU with AVX512-VNNI, or AMX",
+    }  # fmt: skip
+    pulled = sorted(folder.iterdir()) if folder is not None and folder.is_dir() else []
+    here = {path.name.replace("--", "/"): path for path in pulled if path.is_dir() and path.suffix != ".part"}
+    names = [*here, *(known.name for known in catalogue.KNOWN if known.name not in here)]
+    return [ours, *(_row(name, here.get(name)) for name in names)]
+
+
+def _row(name: str, folder: Path | None) -> dict[str, Any]:
+    """A diffusion model; None for what is not known of it."""
+    known = catalogue.known(name)
+    count = folders.parameters(folder) if folder is not None else 0
+    under = licence.of(folder) if folder is not None else known.licence if known else licence.UNKNOWN
+    estimated = memory.need(count, 2, 512 * 512, 1).total / memory.GB if count else None
+    return {
+        "name": name, "here": folder is not None, "params_millions": round(count / 1e6, 1) or None,
+        "gop_per_frame": None, "resolution": "512x512" if known else None,
+        "vram_gb": known.vram_gb if known else estimated and round(estimated, 1), "licence": under,
+        "commercial_use": None if under in (licence.UNKNOWN, "other") else not licence.forbids(under),
+        "speed": known.speed if known else None,
+    }  # fmt: skip
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The list as text for people."""
+    shown = [{"name": "name", "here": "here", "vram_gb": "VRAM", "licence": "licence", "speed": "expected"}]
+    for row in rows:
+        use = ", not for commercial use" if row["commercial_use"] is False else ""
+        shown.append({
+            "name": row["name"], "here": "yes" if row["here"] else "pull",
+            "vram_gb": "none" if row["vram_gb"] == 0 else f"{row['vram_gb'] or '?'} GB",
+            "licence": row["licence"] + use, "speed": row["speed"] or "?",
+        })  # fmt: skip
+    widths = {key: max(len(row[key]) for row in shown) for key in shown[0]}
+    return "\n".join("  ".join(row[key].ljust(widths[key]) for key in widths).rstrip() for row in shown)

@@ -93,9 +93,17 @@ def _restyle_options(commands: Commands) -> None:
 
 
 def _models_options(commands: Commands) -> None:
-    models = commands.add_parser("models", help="list the models that are here")
+    models = commands.add_parser("models", help="list models, or fetch one: reverie models pull NAME")
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
+    actions = models.add_subparsers(metavar="pull")
+    pull = actions.add_parser("pull", help="fetch a model: safetensors and settings, checked, no code")
+    pull.add_argument("name", metavar="NAME", help="of the list, or as the hub has it: owner/name")
+    pull.add_argument(
+        "--from", dest="source", metavar="SOURCE", help="address of a hub or of a folder, or a folder (REVERIE_HUB)"
+    )
+    pull.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    pull.set_defaults(run=_pull)
 
 
 def _search_options(commands: Commands) -> None:
@@ -164,13 +172,15 @@ def _profile_options(commands: Commands) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from reverie.models import registry
+    from reverie.models import licence, registry
     from reverie.server.serve import CannotListen, serve
     from reverie.server.settings import from_environment
 
     names = ("host", "port", "lan", "tls_cert", "tls_key", "model", "device", "max_sessions", "effects")
     settings = from_environment(**{name: getattr(args, name) for name in names})
-    registry.check(settings.model, settings.device)
+    registry.check(settings.model_source, settings.device)
+    if notice := licence.notice(settings.model_source):
+        print(notice, file=sys.stderr, flush=True)
     try:
         serve(settings)
     except CannotListen as error:
@@ -180,13 +190,19 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _restyle(args: argparse.Namespace) -> int:
+    from reverie.models import licence
+    from reverie.models.diffusion.catalogue import located
     from reverie.server.restyle import Job, restyle
+    from reverie.server.settings import from_environment
 
+    model = located(from_environment().models_folder, args.model)
+    if notice := licence.notice(model):
+        print(notice, file=sys.stderr)
     job = Job(
         args.input,
         args.output,
         args.prompt,
-        args.model,
+        model,
         args.device,
         args.strength,
         args.seed,
@@ -346,13 +362,36 @@ def _profile_neuron(args: argparse.Namespace) -> int:
 
 def _models(args: argparse.Namespace) -> int:
     from reverie.models import registry
+    from reverie.server.settings import from_environment
 
-    rows = registry.describe()
-    if args.json:
-        print(json.dumps({"models": rows}))
-        return 0
-    for row in rows:
-        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    rows = registry.describe(from_environment().models_folder)
+    print(json.dumps({"models": rows}) if args.json else registry.table(rows))
+    return 0
+
+
+def _pull(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from reverie.models import licence
+    from reverie.models.pull import pull
+    from reverie.server.settings import from_environment
+
+    settings = from_environment()
+    shown = ""
+    with tqdm(unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+
+        def told(path: str, here: int, whole: int) -> None:
+            nonlocal shown
+            if path != shown and bar.disable:
+                print(f"fetching {path} ({here / 1e6:.1f} of {whole / 1e6:.1f} MB are here)", file=sys.stderr)
+            shown, bar.total, bar.n = path, whole, here
+            bar.set_description_str(path)
+
+        folder = pull(args.name, args.source or settings.hub, settings.models_folder, told)
+    if notice := licence.notice(str(folder)):
+        print(notice, file=sys.stderr)
+    found = {"name": args.name, "folder": str(folder), "licence": licence.of(folder)}
+    print(json.dumps(found) if args.json else f"{args.name} is here: reverie serve --model {args.name}")
     return 0
 
 

@@ -133,7 +133,7 @@ def speed(settings: Settings) -> Finding:
     from reverie.models import registry
 
     try:
-        stream = registry.load(settings.model, settings.device, settings.llm or None, settings.cpu).stream()
+        stream = registry.load(settings.model_source, settings.device, settings.llm or None, settings.cpu).stream()
     except (FileNotFoundError, ValueError) as error:
         return Finding(
             "speed",

@@ -105,7 +105,7 @@ class Node:
 
     def _load(self) -> Model:
         wanted = self.settings
-        model = registry.load(wanted.model, wanted.device, wanted.llm or None, wanted.cpu, wanted.skip)
+        model = registry.load(wanted.model_source, wanted.device, wanted.llm or None, wanted.cpu, wanted.skip)
         model.prepare(WARM_PROMPT)
         stream = model.stream()
         stream.start(WARM_PROMPT)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from reverie.models.diffusion.catalogue import located
+
 LIMITS = (
     ("port", 0, 65535), ("max_sessions", 1, 1000), ("max_viewers", 1, 10_000), ("queue", 0, 10_000),
     ("start_bitrate", 100, 50_000),
@@ -31,6 +33,9 @@ class Settings:
     tls_cert: str = ""  # certificate (PEM) with its chain, and its key; with --lan one is made when there is none
     tls_key: str = ""  # of that certificate, PEM
     model: str = "nano"  # model that serves sessions
+    hub: str = (
+        ""  # where `reverie models pull` fetches: address of a hub or folder, or a folder; empty is the usual hub
+    )
     device: str = "cpu"  # our kernels (cpu), PyTorch (torch) for comparison; cuda, neuron: diffusion
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
     skip: float = 2.0  # parts of a picture that change less than this (levels of 255) are not made again; 0 is exact
@@ -113,6 +118,16 @@ class Settings:
     def data_folder(self) -> Path:
         """Where this node keeps what outlives a session; whoever writes there makes it."""
         return Path(self.data).expanduser() if self.data else Path.home() / ".local" / "share" / "reverie"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where `reverie models pull` puts models, a folder each."""
+        return self.data_folder / "models"
+
+    @property
+    def model_source(self) -> str:
+        """The model as models.registry takes it.  Raises: FileNotFoundError if it is known and was not pulled."""
+        return located(self.models_folder, self.model)
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, **flags: Any) -> Settings:

@@ -35,7 +35,8 @@ class File:
 class Source(Protocol):
     """Where one model lies."""
 
-    files: list[File]
+    @property
+    def files(self) -> list[File]: ...
 
     def read(self, path: str, start: int) -> contextlib.AbstractContextManager[tuple[int, Iterator[bytes]]]:
         """The byte that the answer begins with (`start`, or 0 where the source knows no ranges), and the bytes.

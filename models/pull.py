@@ -58,13 +58,17 @@ def pull(name: str, source: str, folder: Path, told: Told = lambda *_: None) -> 
     _room(pieces, part)
     digests, before, whole = {}, 0, sum(piece.file.size or 0 for piece in pieces)
     for piece in pieces:
-        digests[piece.place] = fetch(piece, part, lambda path, here, before=before: told(path, before + here, whole))
+        digests[piece.place] = fetch(piece, part, _counted(told, before, whole))
         before += (part / piece.place).stat().st_size
     if (part / "model_index.json").is_file():
         folders.check(part)
     (part / hub.SUMS).write_text("".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())))
     part.rename(done)
     return done
+
+
+def _counted(told: Told, before: int, whole: int) -> Callable[[str, int], None]:
+    return lambda path, here: told(path, before + here, whole)
 
 
 def verify(folder: Path) -> None:

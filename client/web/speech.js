@@ -10,6 +10,7 @@ export async function pushToTalk(button, heard, complain) {
   button.hidden = !able.available;
   let recorder = null;
   let held = false;
+  let limit = 0;
 
   async function begin() {
     if (held) return;
@@ -25,7 +26,7 @@ export async function pushToTalk(button, heard, complain) {
         ask(new Blob(parts, { type: recorder.mimeType }));
       };
       recorder.start();
-      setTimeout(end, LONGEST_MS);
+      limit = setTimeout(end, LONGEST_MS);
       if (!held) end();
     } catch (error) {
       end();
@@ -35,6 +36,7 @@ export async function pushToTalk(button, heard, complain) {
 
   function end() {
     held = false;
+    clearTimeout(limit);
     button.setAttribute("aria-pressed", "false");
     if (recorder?.state === "recording") recorder.stop();
   }

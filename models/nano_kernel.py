@@ -34,7 +34,7 @@ from reverie.models.quantise import F32
 from reverie.models.stream import Frames, check
 from reverie.models.style import blended, style, style_tokens
 
-PROMPTS_KEPT, SIZES_KEPT = 256, 8
+PROMPTS_KEPT, SIZES_KEPT = 256, 32
 Bytes = NDArray[np.uint8]
 
 
@@ -72,7 +72,7 @@ class Nano:
         self.pictures = Pictures((NANO.style_tokens, NANO.cond))
         self._tokens: OrderedDict[str, F32] = OrderedDict()
         self._programs: OrderedDict[tuple[int, int], tuple[Loaded, Bytes]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._building = threading.Lock(), threading.Lock()
 
     def stream(self) -> NanoStream:
         return NanoStream(self)
@@ -144,19 +144,28 @@ class Nano:
         tokens = [self.landed(prompt) for prompt, _ in look]
         return style(self.parts, blended([each for each in tokens if each is not None], [share for _, share in look]))
 
-    def instance(self, height: int, width: int) -> Instance:
-        """Memory for one stream of frames of a size."""
-        with self._lock:
+    def built(self, height: int, width: int) -> tuple[Loaded, Bytes]:
+        """The program of a picture size with its constant vectors; 0.1 s when it is not known."""
+        if (known := self._programs.get((height, width))) is not None:
+            return known
+        with self._building:
             if (height, width) not in self._programs:
-                workers = self.device.pool.workers
-                video, vectors = Lowering(self.parts, height, width, workers).build()
+                video, vectors = Lowering(self.parts, height, width, self.device.pool.workers).build()
                 validate(video)  # the LLM's was validated when it was loaded
                 constant = memory(vectors.nbytes)
                 constant[:] = vectors
-                self._programs[height, width] = Loaded(join([video, self._llm.program]), checked=True), constant
+                made = self._programs[height, width] = (
+                    Loaded(join([video, self._llm.program]), checked=True),
+                    constant,
+                )
                 if len(self._programs) > SIZES_KEPT:
                     self._programs.popitem(last=False)
-            loaded, constant = self._programs[height, width]
+                return made
+            return self._programs[height, width]
+
+    def instance(self, height: int, width: int) -> Instance:
+        """Memory for one stream of frames of a size."""
+        loaded, constant = self.built(height, width)
         empty = memory(self.parts.style_bytes)
         return Instance(loaded, {
             **self._llm.given, "video.weights": self.parts.constant, "video.vectors": constant, "style": empty,
@@ -168,6 +177,7 @@ class NanoStream:
 
     def __init__(self, model: Nano) -> None:
         self.model = model
+        self.patience = 1.0
         self._started = False
         self._changes: Changes | None = None
         self._cells = self._skipped = 0
@@ -203,6 +213,9 @@ class NanoStream:
         instance["strength"][:4] = np.array([self._strength * self._share], np.float32).view(np.uint8)
         instance.place()
 
+    def build(self, height: int, width: int) -> None:
+        self.model.built(height, width)
+
     def step(self, frames: Frames) -> Frames:
         if not self._started:
             raise RuntimeError("start the stream before its first step")
@@ -228,6 +241,7 @@ class NanoStream:
         if self._changes is None:
             self._changes = Changes(frame, self.model.skip)
         else:
+            self._changes.threshold = self.model.skip * self.patience
             made = self._changes(frame)
             self._cells += made.size
             self._skipped += made.size - int(made.sum())

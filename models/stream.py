@@ -74,6 +74,16 @@ class Sighted(Protocol):
 
 
 @runtime_checkable
+class Elastic(Protocol):
+    """A stream that a slow machine can ask for less: its time follows the size of its pictures and what changed."""
+
+    patience: float  # times the model's own limit of change, at which a part of a picture is made again; 1 at first
+
+    def build(self, height: int, width: int) -> None:
+        """Make what its first frame of a size needs, so that it takes no longer than the next.  From any thread."""
+
+
+@runtime_checkable
 class Narrator(Protocol):
     """A model whose LLM can say what a scene shows."""
 

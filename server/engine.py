@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from reverie.models.blend import CAMERA, Blend, Fade
 from reverie.models.stream import Sighted, StreamModel
+from reverie.server.ladder import Ladder
 from reverie.server.metrics import Metrics
 from reverie.server.pictures import Picture, resize, to_frame, to_rgb
+from reverie.server.rendering import Rendering
 from reverie.server.segment import Outline, Segmenter, compose
-from reverie.server.sizing import render_size
 from reverie.server.upscale import upscale
 from reverie.server.watermark import mark
 
@@ -72,6 +73,7 @@ class Feed:
         self.steps = 0
         self.took_ms: deque[float] = deque(maxlen=30)  # the last steps
         self.size = (0, 0)  # width and height that the model paints
+        self.camera = (0, 0)  # of the pictures that it was chosen for
         self.look: Look | None = None  # to take on before the next frame
         self.frame: Shot | None = None
         self.scene: NDArray[np.float32] | None = None  # what the encoder saw about a second ago
@@ -134,9 +136,17 @@ class Work:
 class Engine:
     """Owner of a device."""
 
-    def __init__(self, metrics: Metrics, watermark: str = "", segmenter: Segmenter | None = None) -> None:
-        """Args: watermark: words in the corner of every styled frame.  segmenter: finds people, for masks."""
+    def __init__(
+        self, metrics: Metrics, watermark: str = "", segmenter: Segmenter | None = None, ladder: Ladder | None = None
+    ) -> None:
+        """
+        Args:
+            watermark: words in the corner of every styled frame.
+            segmenter: finds people, for masks.
+            ladder: how well it may paint; None follows the machine.
+        """
         self.metrics, self.segmenter, self._watermark = metrics, segmenter, watermark
+        self.rendering = Rendering(ladder or Ladder(), metrics)
         self._feeds: deque[Feed] = deque()  # the next to be served first
         self._idle: deque[tuple[Future[Any], Callable[[], Any]]] = deque()  # what waits until no feed has a frame
         self._wake = threading.Condition()
@@ -184,6 +194,7 @@ class Engine:
                 future.cancel()
             self._wake.notify()
         self._thread.join(timeout_s)
+        self.rendering.stop()
 
     def _next(self) -> Callable[[], None] | None:
         """Wait until a feed has a frame: that one, in turn, and others of its model that have one too; None to stop.
@@ -217,6 +228,7 @@ class Engine:
             turn()
 
     def _serve(self, works: list[Work]) -> None:
+        began = time.monotonic()
         sources: list[Picture] = []
         ready: list[Work] = []
         for work in works:
@@ -226,6 +238,7 @@ class Engine:
         if ready:
             with self._fault_of(*ready):
                 self._step(ready, sources)
+                self.rendering.took([work.feed for work in ready], time.monotonic() - began)
 
     @contextmanager
     def _fault_of(self, *works: Work) -> Iterator[None]:
@@ -241,10 +254,8 @@ class Engine:
 
     def _step(self, works: list[Work], sources: list[Picture]) -> None:
         """All of them together, in one launch where the model can."""
-        small = [
-            resize(source, *render_size(work.shot.frame.width, work.shot.frame.height))
-            for work, source in zip(works, sources, strict=True)
-        ]
+        sizes = [self.rendering.size(work.feed, (work.shot.frame.width, work.shot.frame.height)) for work in works]
+        small = [resize(source, *size) for source, size in zip(sources, sizes, strict=True)]
         began = time.monotonic()
         for place, styled in works[0].feed.stream.model.step_many([work.feed.stream for work in works], small):
             with self._fault_of(works[place]):

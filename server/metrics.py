@@ -26,6 +26,11 @@ class Metrics:
         self.frames_in = counter("frames_in", "camera frames received")
         self.frames_out = counter("frames_out", "frames sent, by what they show", ("shows",))
         self.steps = counter("model_steps", "frames the model made")
+        self.painted = Gauge(
+            "reverie_render_rung", "how the model paints: 0 is best, 1 less of a picture again, then smaller ones",
+            registry=registry,
+        )  # fmt: skip
+        self.render_moves = counter("render_moves", "times that the model went on at another rung", ("to",))
         self.dropped = counter("dropped", "frames never shown because a newer one came", ("where",))
         self.stalls = counter("stalls", "times that something else was shown than the model's picture", ("state",))
         self.errors = counter("errors", "model steps that failed")

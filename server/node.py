@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -24,6 +25,7 @@ from reverie.server.fleet import Ask, Fleet
 from reverie.server.job_work import Painter
 from reverie.server.jobs import Jobs
 from reverie.server.journal import Journal, journal_key
+from reverie.server.ladder import Ladder
 from reverie.server.line import Line, Use
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
@@ -40,7 +42,8 @@ from reverie.server.webhooks import Webhooks, key_of
 
 log = logging.getLogger(__name__)
 WARM_PROMPT = "pencil sketch"
-WARM_STEPS = 3
+WARM_STEPS = 4
+WARM_SIZE = (512, 288)
 GONE_KEPT = 64
 NEWEST = "newest"  # in place of a session's id
 
@@ -55,7 +58,7 @@ class Node:
         segmenter = segment.Segmenter(networks) if segment.is_here(networks) else None
         limits = Limits(settings.max_recording_s, settings.max_recording_mb * 1_000_000)
         self.recordings = Library(settings.data_folder / "recordings", limits, self.metrics)
-        self.engine = Engine(self.metrics, settings.watermark, segmenter)
+        self.engine = Engine(self.metrics, settings.watermark, segmenter, Ladder(settings.render))
         self.effects = Wanted(tuple(map(parse, settings.effects)), settings.effect_ms, settings.effect_mb)
         key = key_of(settings.webhook_secret, settings.data_folder / "webhook-secret") if settings.webhook_urls else b""
         self.webhooks = Webhooks(settings.webhook_urls, key, self.metrics)
@@ -109,7 +112,12 @@ class Node:
         model.prepare(WARM_PROMPT)
         stream = model.stream()
         stream.start(WARM_PROMPT)
-        stream.step(np.zeros((WARM_STEPS, 288, 512, 3), np.uint8))
+        picture, took = np.zeros((1, *WARM_SIZE[::-1], 3), np.uint8), []
+        for _ in range(WARM_STEPS):
+            began = time.monotonic()
+            stream.step(picture)
+            took.append(time.monotonic() - began)
+        self.engine.rendering.begin(stream, WARM_SIZE, min(took))
         return model
 
     def _about(self) -> About:

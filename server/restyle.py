@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from reverie.models import registry
 from reverie.models.stream import Model, StreamModel
 from reverie.server import provenance
 from reverie.server.pictures import Picture, resize
-from reverie.server.sizing import UNIT, render_size
+from reverie.server.sizing import asked, render_size
 from reverie.server.transcode import transcode
 from reverie.server.upscale import upscale
 from reverie.server.video import MUXERS, Reader
@@ -71,15 +70,7 @@ class Job:
 
     def render_size(self) -> tuple[int, int] | None:
         """Width and height asked for, if any."""
-        if self.render is None:
-            return None
-        sizes = re.fullmatch(r"(\d{1,5})x(\d{1,5})", self.render)
-        if not sizes:
-            raise ValueError(f"render must be WIDTHxHEIGHT, got {self.render!r}")
-        width, height = int(sizes[1]), int(sizes[2])
-        if width % UNIT or height % UNIT or not width or not height or width * height > MAX_RENDER_AREA:
-            raise ValueError(f"render needs multiples of {UNIT} and at most 1280x720 pixels of area, got {self.render}")
-        return width, height
+        return None if self.render is None else asked(self.render)
 
 
 def restyle(job: Job) -> dict[str, Any]:

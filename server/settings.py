@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reverie.models.diffusion.catalogue import located
+from reverie.server.sizing import asked
 
 LIMITS = (
     ("port", 0, 65535), ("max_sessions", 1, 1000), ("max_viewers", 1, 10_000), ("queue", 0, 10_000),
@@ -39,6 +40,7 @@ class Settings:
     device: str = "cpu"  # our kernels (cpu), PyTorch (torch) for comparison; cuda, neuron: diffusion
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
     skip: float = 2.0  # parts of a picture that change less than this (levels of 255) are not made again; 0 is exact
+    render: str = ""  # size at which the model paints, as 512x288; empty is what this machine sustains, 512x288 at most
     llm: str = ""  # another SmolLM2-135M: a .gguf file, a folder, or a hub id; empty is the installed package
     max_sessions: int = 4  # sessions at once; more are refused as at_capacity
     queue: int = 16  # clients that may wait for a place, if they can; more are refused as well
@@ -88,6 +90,8 @@ class Settings:
             raise ValueError(f"journal_key must be 64 hexadecimal digits, got {len(self.journal_key)} characters")
         if not 0 <= self.skip <= 255:
             raise ValueError(f"skip must be 0 to 255, got {self.skip}")
+        if self.render:
+            asked(self.render)
         if not 0 <= self.nsfw <= 1:
             raise ValueError(f"nsfw must be 0 to 1, got {self.nsfw}")
         if self.device not in DEVICES:

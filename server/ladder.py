@@ -14,9 +14,9 @@ from reverie.server.sizing import MAX_AREA, asked
 
 BUDGET_S = 0.04  # of a turn of the engine, in which each session gets a frame: 25 a second
 ROOM = 0.8  # of the budget: a better rung must be expected to need no more
-FEW, MANY = 8, 48  # turns that bring it down, and up
+FEW, MANY = 12, 48  # turns that bring it down, and up
 WAIT_S, LONGEST_WAIT_S = 4.0, 120.0  # before it goes up; twice as long each time that it had to come down again
-PROVED_S = 20.0  # that a better rung holds, to have been right
+PROVED_S = 60.0  # that a better rung holds, to have been right
 SPARED = 0.7  # of the time, where only what changed twice as much is made again (a face before a wall: 0.5)
 
 

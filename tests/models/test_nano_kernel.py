@@ -11,7 +11,7 @@ from skimage import data
 
 from reverie.kernels.machine import paths
 from reverie.models import nano, nano_kernel
-from reverie.models.stream import Frames
+from reverie.models.stream import Elastic, Frames
 
 PROMPTS = ("pencil sketch", "neon outlines on black", "thermal camera")
 
@@ -132,3 +132,23 @@ def test_a_bad_frame_is_its_own_session_s_error(model: nano_kernel.Nano) -> None
     shown = dict(model.step_many(streams, [frame, frame[:, :, :2], frame]))
     assert isinstance(shown[0], np.ndarray)
     assert "uint8 (T, H, W, 3)" in str(shown[1]) and "start the stream" in str(shown[2])
+
+
+def test_a_size_is_built_before_its_first_frame_and_patience_makes_less_again(model: nano_kernel.Nano) -> None:
+    stream, picture = model.stream(), clip("astronaut")[0]
+    assert isinstance(stream, Elastic)
+    stream.build(112, 144)
+    assert (112, 144) in model._programs
+    stream.start("pencil sketch")
+    model.skip = 2.0
+    saved = []
+    try:
+        for stream.patience in (1.0, 3.0):
+            stream.start("pencil sketch")
+            before = stream._cells, stream._skipped
+            for n in range(20):
+                stream.step((picture[:112, :144] // 2 + 3 * (n % 2))[None])
+            saved.append((stream._skipped - before[1]) / (stream._cells - before[0]))
+    finally:
+        model.skip = 0.0
+    assert saved[0] < 0.1 and saved[1] > 0.5  # a flicker of three levels

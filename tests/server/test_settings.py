@@ -33,6 +33,7 @@ def test_this_machine_only_by_default() -> None:
         ({"REVERIE_PORT": "x"}, "REVERIE_PORT must be a whole number, got 'x'"),
         ({"REVERIE_PORT": "70000"}, "port must be 0 to 65535, got 70000"),
         ({"REVERIE_MAX_SESSIONS": "0"}, "max_sessions must be 1"),
+        ({"REVERIE_RENDER": "500x288"}, "render needs multiples of 16 .* got 500x288"),
         ({"REVERIE_DEVICE": "abacus"}, "device must be one of"),
         ({"REVERIE_UDP_PORTS": "5000"}, "udp_ports must be FIRST-LAST within 1024 to 65535, got '5000'"),
         ({"REVERIE_UDP_PORTS": "6000-5000"}, "udp_ports must be FIRST-LAST"),

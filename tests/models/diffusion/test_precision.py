@@ -1,0 +1,51 @@
+"""Eight bits."""
+
+import pytest
+import torch
+from torch import nn
+
+from reverie.models.diffusion import precision
+
+
+def test_what_a_device_cannot_do_is_one_sentence() -> None:
+    precision.check("", "cpu", None)
+    precision.check("int8", "cpu", None)
+    precision.check("fp8", "cuda", (9, 0))
+    with pytest.raises(ValueError, match=r"needs a GPU of capability 8\.9 or more .*this is capability 8\.6"):
+        precision.check("fp8", "cuda", (8, 6))
+    with pytest.raises(ValueError, match="this is device cpu"):
+        precision.check("fp8", "cpu", None)
+    with pytest.raises(ValueError, match="not for neuron"):
+        precision.check("int8", "neuron", None)
+    with pytest.raises(ValueError, match="one of int8, fp8 or empty, got 'int3'"):
+        precision.check("int3", "cpu", None)
+
+
+@torch.inference_mode()
+def test_large_linear_layers_take_a_byte_a_weight_and_answer_nearly_the_same() -> None:
+    pytest.importorskip("torchao", reason="eight bits need torchao")
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(512, 640), nn.GELU(), nn.Linear(640, 64), nn.Conv1d(1, 1, 3)).requires_grad_(False)
+    x = torch.randn(4, 512)
+    before = net[:3](x)
+    assert precision.apply(net, "", "cpu") == 0 and torch.equal(net[:3](x), before)
+    assert precision.apply(net, "int8", "cpu") == 512 * 640
+    apart = (net[:3](x) - before).norm() / before.norm()
+    assert 0 < apart < 0.02
+    assert type(net[2].weight) is nn.Parameter and type(net[3].weight) is nn.Parameter
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("name", ["int8", "fp8"])
+@torch.inference_mode()
+def test_eight_bits_on_a_gpu_are_near_bfloat16(name: str) -> None:
+    pytest.importorskip("torchao", reason="eight bits need torchao")
+    if name == "fp8" and torch.cuda.get_device_capability() < precision.FP8_FROM:
+        pytest.skip("this GPU has no units for fp8")
+    net = nn.Linear(1024, 1024).requires_grad_(False).to("cuda", torch.bfloat16)
+    x = torch.randn(32, 1024, device="cuda", dtype=torch.bfloat16)
+    before = net(x)
+    outer = nn.Sequential(net)
+    assert precision.apply(outer, name, "cuda") == 1024 * 1024
+    assert (outer(x) - before).norm() < 0.06 * before.norm()

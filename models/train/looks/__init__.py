@@ -37,7 +37,7 @@ HEARD: dict[Callable[[Frame, Wish], Paint], str] = {
     painting.van_gogh: ALL, painting.watercolour: "line colour mood outlines strength",
     painting.gouache: "colour mood strength", painting.pastel: "line size colour mood outlines strength",
     painting.pointillism: "large colour mood strength", painting.ukiyo_e: "line colour outlines strength",
-    painting.expressionist: "line small colour mood outlines strength",
+    painting.expressionist: ALL,
     prints.comic: ALL, prints.manga: "line large colour outlines strength", prints.halftone: "size colour strength",
     prints.risograph: "large colour strength",
     prints.woodcut: "line size colour outlines strength", prints.newspaper: "large colour strength",

@@ -22,7 +22,7 @@ def cartoon(f: Frame, w: Wish) -> Paint:
 
 def anime(f: Frame, w: Wish) -> Paint:
     """Cel shading: clean two-step shade, cool shadows, thin lines, airy light."""
-    y = np.clip(saturate(kuwahara(f, 4), 1.45) * 1.08 + 0.03, 0, 1)
+    y = np.clip(saturate(kuwahara(f, 4), 1.4) * 0.98 + 0.03, 0, 1)
     lit = ramp(blur(f.tone, 1.6), 0.40, 0.48)[..., None]
     shaded = y * np.array([0.70, 0.70, 0.92], np.float32)
     y = np.clip(shaded * (1 - lit) + y * lit * 1.06 + 0.02, 0, 1)
@@ -31,8 +31,8 @@ def anime(f: Frame, w: Wish) -> Paint:
 
 
 def storybook(f: Frame, w: Wish) -> Paint:
-    """A picture book: warm gouache, soft brown pencil lines, paper."""
+    """A picture book: warm gouache on grainy paper, soft brown pencil lines."""
     y = tinted(saturate(_stepped(blur(f.smooth, 1.0), 6, 0.3), 1.3), w)
-    y = y * np.array([1.03, 0.97, 0.84], np.float32) + np.array([0.07, 0.055, 0.03], np.float32)
-    y = y + (0.03 * f.grain(1.0) + 0.02 * f.grain(5, 1))[..., None]
-    return mix(np.clip(y, 0, 1), rgb(92, 60, 44), lines(f, w, 1.1, 1.2) * (0.5 + 0.5 * tooth(f, 0.9)))
+    y = y * np.array([1.0, 0.95, 0.82], np.float32) + np.array([0.07, 0.055, 0.03], np.float32)
+    y = y * (1 + 0.014 * f.grain(1.0) + 0.014 * f.grain(7, 1))[..., None]
+    return mix(np.clip(y, 0, 1), rgb(92, 60, 44), lines(f, w, 1.1, 1.4) * (0.55 + 0.45 * tooth(f, 0.9)))

@@ -8,8 +8,8 @@ import numpy as np
 from reverie.models.train.looks.marks import (
     LINE,
     cells,
+    contours,
     contrast,
-    edges,
     glow,
     ink,
     mix,
@@ -23,11 +23,9 @@ from reverie.models.train.looks.scene import Frame, Paint, Plane, Wish, blur  # 
 
 def gradient(g: Plane, *stops: tuple[int, int, int]) -> Paint:
     """Colours along brightness, evenly spaced."""
-    table = np.stack([rgb(*stop) for stop in stops])
-    t = np.clip(g, 0, 1) * (len(stops) - 1)
-    low = np.minimum(t.astype(np.int32), len(stops) - 2)
-    part = (t - low)[..., None]
-    return table[low] * (1 - part) + table[low + 1] * part
+    at = np.linspace(0, len(stops) - 1, 1025)
+    table = np.stack([np.interp(at, range(len(stops)), [stop[c] / 255 for stop in stops]) for c in range(3)], -1)
+    return np.take(table.astype(np.float32), (np.clip(g, 0, 1) * 1024 + 0.5).astype(np.int32), 0)
 
 
 def noir(f: Frame, w: Wish) -> Paint:
@@ -37,52 +35,60 @@ def noir(f: Frame, w: Wish) -> Paint:
 
 
 def golden_hour(f: Frame, w: Wish) -> Paint:
-    y = f.colour ** np.array([0.78, 1.0, 1.35], np.float32)
-    y = contrast(y, 1.08) * np.array([1.06, 0.91, 0.64], np.float32) + np.array([0.06, 0.03, 0.02], np.float32)
-    return y + 0.75 * glow(y, 0.5, 9) * np.array([1, 0.75, 0.35], np.float32)
+    """A low sun: amber light that rolls off softly, warm shade, a glow around what is bright."""
+    y = contrast(f.colour, 1.08) ** np.array([0.82, 1.0, 1.28], np.float32)
+    y = y * np.array([1.0, 0.84, 0.6], np.float32) + np.array([0.06, 0.03, 0.03], np.float32)
+    y = y + 0.4 * glow(y, 0.45, 9) * np.array([1, 0.7, 0.35], np.float32)
+    return np.where(y < 0.75, y, 0.75 + 0.25 * np.tanh((y - 0.75) * 3)).astype(np.float32)
 
 
 def cyberpunk(f: Frame, w: Wish) -> Paint:
-    y = gradient(contrast(f.tone, 1.2), (8, 6, 36), (92, 14, 120), (232, 40, 170), (90, 220, 250), (230, 255, 255))
-    cool = ramp(blur(f.smooth[..., 2] - f.smooth[..., 0], 3), -0.1, 0.2)
-    other = gradient(contrast(f.tone, 1.2), (6, 8, 36), (14, 40, 110), (20, 130, 200), (80, 240, 250), (240, 255, 255))
-    y = 0.82 * mix(y, other, 0.8 * cool) + 0.18 * f.colour
-    return y + 0.9 * glow(y, 0.55, 7)
+    """Night lit by signs: magenta from the left, cyan from the right, deep shade between."""
+    g = 0.85 * contrast(f.tone, 1.15)
+    magenta = gradient(g, (8, 6, 30), (70, 12, 110), (206, 34, 160), (255, 120, 200), (255, 214, 236))
+    cyan = gradient(g, (5, 8, 30), (10, 34, 92), (14, 110, 178), (70, 210, 240), (220, 250, 255))
+    form = blur(f.tone, 5)
+    right = 0.5 + 14 * cv2.Sobel(form, cv2.CV_32F, 1, 0, scale=1 / 8)
+    right = right + 0.6 * blur(f.smooth[..., 2] - f.smooth[..., 0], 3)
+    y = 0.86 * mix(magenta, cyan, ramp(right, 0.0, 1.0)) + 0.14 * f.colour
+    return y + 0.7 * glow(y, 0.6, 7)
 
 
 def neon(f: Frame, w: Wish) -> Paint:
-    """Glowing tubes along the edges, dark elsewhere."""
-    e = edges(f, 0.016, 0.075, 0.9 * LINE[w.line])
-    base, light = blur(f.colour, 3), blur(f.grey, 8)
+    """Glowing tubes along the edges, the scene dim behind them."""
+    e = contours(f, 1.2 * LINE[w.line])
+    base, light = blur(f.colour, 2), blur(f.grey, 8)
     warm = ramp(base[..., 0] - base[..., 2], -0.1, 0.22)
     hue = mix(rgb(24, 216, 255), rgb(255, 40, 190), np.clip(warm * 0.7 + light * 0.3, 0, 1))
     hue = hue if not w.colour else np.clip(ink(w) * 1.25 + 0.06, 0, 1) + 0 * hue
     tube = hue * e[..., None]
-    return rgb(6, 5, 16) + 0.07 * base * hue + tube + 1.2 * blur(tube, 4) + 0.4 * (ramp(e, 0.75, 1))[..., None]
+    return rgb(6, 5, 16) + 0.2 * base * hue + tube + 1.3 * blur(tube, 4) + 0.45 * ramp(e, 0.7, 1)[..., None]
 
 
 def night_rain(f: Frame, w: Wish) -> Paint:
-    """A wet street at night, seen through drops on a window."""
-    at = cells(f, pitch(w, 16), 0.4)
-    inside = ramp(0.34 + 0.08 * at.number - at.near, 0, 0.08)
-    x = at.x + (f.x - at.x) * (1 - 2.2 * inside)
-    y = at.y + (f.y - at.y) * (1 - 2.2 * inside)
-    seen = cv2.remap(blur(f.colour, 1.2), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    g = seen @ rgb(77, 150, 28)
-    night = 0.55 * gradient(contrast(g, 1.3), (4, 8, 22), (14, 36, 66), (66, 106, 132), (250, 206, 140)) + 0.32 * seen
-    shine = inside * ramp((f.y - at.y) / 16 + 0.1, -0.05, 0.3) * 0.16
-    return night + 0.9 * glow(night, 0.5, 8) * rgb(255, 190, 110) + shine[..., None]
+    """A wet street at night, seen through drops of all sizes on a window."""
+    at = cells(f, pitch(w, 16), 0.42)
+    size = 0.08 + 0.2 * ramp(at.number, 0.1, 1.6)  # half of the cells have a speck at most
+    inside = ramp(size - at.near, 0, 0.05)
+    bend = 1 - 2.0 * inside
+    seen = cv2.remap(blur(f.colour, 0.9), at.x + (f.x - at.x) * bend, at.y + (f.y - at.y) * bend, cv2.INTER_LINEAR,
+                     borderMode=cv2.BORDER_REFLECT)  # fmt: skip
+    g = contrast(0.85 * (seen @ rgb(77, 150, 28)), 1.2)
+    night = 0.6 * gradient(g, (3, 6, 18), (12, 32, 60), (54, 92, 124), (244, 196, 130)) + 0.26 * seen
+    shine = inside * ramp((at.y - f.y) / 16 - 0.02, 0, 0.14) * 0.22 - 0.1 * inside * ramp((f.y - at.y) / 16, 0, 0.2)
+    return night + 0.8 * glow(night, 0.5, 8) * rgb(255, 180, 100) + shine[..., None]
 
 
 def infrared(f: Frame, w: Wish) -> Paint:
-    """False-colour infrared film: leaves crimson, skies teal."""
+    """Colour infrared film: foliage crimson, skies and water teal, skin pale."""
     r, g, b = (f.colour[..., i] for i in range(3))
-    leaf = ramp(blur(g - np.maximum(r, b) + 0.02, 1), 0.0, 0.12)
+    leaf = ramp(blur((2 * g - r - b) / (r + g + b + 0.1), 2), 0.06, 0.18)
     lum = contrast(0.5 * r + 0.4 * g + 0.1 * b, 1.15)
-    y = np.stack((lum * 1.02, 0.25 * lum + 0.62 * g, 0.35 * lum + 0.6 * b), -1)
-    warm = ramp(r - b, 0.05, 0.4)
-    y = mix(y, np.stack((0.35 + 0.75 * lum, 0.18 + 0.42 * lum, 0.3 + 0.48 * lum), -1), 0.55 * warm)
-    return mix(y, np.stack((0.3 + 0.8 * lum, 0.05 + 0.35 * lum, 0.22 + 0.45 * lum), -1), leaf) + 0.4 * glow(y, 0.6, 5)
+    cold = ramp(blur(b - r, 2), -0.02, 0.18)
+    y = np.stack((0.08 + 0.9 * lum, 0.04 + 0.86 * lum, 0.1 + 0.86 * lum), -1)
+    y = mix(y, np.stack((0.5 * lum, 0.1 + 0.8 * lum, 0.14 + 0.86 * lum), -1), 0.8 * cold)
+    crimson = np.stack((0.22 + 0.95 * lum, 0.04 + 0.42 * lum, 0.2 + 0.42 * lum), -1)
+    return mix(y, crimson, 0.94 * leaf) + 0.4 * glow(y, 0.65, 5)
 
 
 def thermal(f: Frame, w: Wish) -> Paint:
@@ -92,9 +98,12 @@ def thermal(f: Frame, w: Wish) -> Paint:
 
 
 def night_vision(f: Frame, w: Wish) -> Paint:
-    g = f.local**0.85
-    g = g * (1 - 0.16 * (f.y % 4 < 2)) + 0.5 * blur(np.clip(g - 0.6, 0, 1), 5) + 0.03 * f.grain(0.7)
-    return g[..., None] * rgb(60, 255, 84) + rgb(0, 14, 4)
+    """A green intensifier tube: lights bloom, the rim falls off, faint scan lines."""
+    h, width = f.grey.shape
+    rim = 1 - 0.55 * ramp(np.hypot((f.x - width / 2) / width, (f.y - h / 2) / h), 0.3, 0.75)
+    g = 0.92 * f.local**1.15 * (1 - 0.12 * (f.y % 4 < 2)) + 0.5 * blur(np.clip(f.local - 0.6, 0, 1), 5)
+    g = (g + 0.025 * f.grain(0.7)) * rim
+    return g[..., None] * rgb(70, 250, 96) + rgb(0, 16, 6) + 0.35 * (ramp(g, 0.7, 1.1))[..., None]
 
 
 def vhs(f: Frame, w: Wish) -> Paint:
@@ -140,11 +149,10 @@ def moonlight(f: Frame, w: Wish) -> Paint:
 
 
 def blockbuster(f: Frame, w: Wish) -> Paint:
-    """Teal shadows, orange skin."""
+    """Teal shadows, warm skin."""
     g = f.grey[..., None]
-    warm = ramp(blur(f.smooth[..., 0] - f.smooth[..., 2], 2), 0.0, 0.25)
-    y = contrast(f.colour, 1.2)
-    cold = 0.45 * y + 0.55 * (g * rgb(120, 220, 236) * 1.02)
-    return mix(cold, saturate(y, 1.2) * np.array([1.14, 0.96, 0.78], np.float32), warm) - np.array(
-        [0.03, 0, -0.015], np.float32
-    ) * (1 - g)
+    warm = ramp(blur(f.smooth[..., 0] - f.smooth[..., 2], 4), 0.06, 0.34) * (0.35 + 0.65 * ramp(1.05 - f.grey, 0, 0.5))
+    y = contrast(f.colour, 1.15)
+    cold = 0.5 * y + 0.5 * (g * rgb(128, 220, 236) * 1.02)
+    skin = saturate(y, 1.02) * np.array([1.08, 0.97, 0.84], np.float32)
+    return mix(cold, skin, warm) - np.array([0.03, 0, -0.02], np.float32) * (1 - g)

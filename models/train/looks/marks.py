@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.models.train.looks.scene import Frame, Paint, Plane, Wish, blur
+from reverie.models.train.looks.scene import Frame, Paint, Plane, Wish, blur, wide
 
 COLOURS = {
     "red": (196, 30, 38), "orange": (232, 116, 24), "yellow": (240, 196, 30), "green": (36, 128, 62),
@@ -73,17 +73,42 @@ def glow(x: Paint, above: float, sigma: float) -> Paint:
 def edges(frame: Frame, low: float = 0.02, high: float = 0.10, sigma: float = 1.0) -> Plane:
     """Strength of luma edges, 0 to 1."""
     g = blur(frame.grey, sigma)
-    return ramp(np.hypot(cv2.Sobel(g, cv2.CV_32F, 1, 0), cv2.Sobel(g, cv2.CV_32F, 0, 1)) / 4, low, high)
+    return ramp(cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0), cv2.Sobel(g, cv2.CV_32F, 0, 1)) / 4, low, high)
+
+
+def contours(frame: Frame, width: float = 1.0) -> Plane:
+    """Thin edges of luma, 0 to 1: of what is textured all over only the strongest."""
+    g = blur(frame.smooth @ rgb(77, 150, 28), 0.8 * width)
+    m = _followed(frame, cv2.magnitude(cv2.Sobel(g, cv2.CV_32F, 1, 0), cv2.Sobel(g, cv2.CV_32F, 0, 1)) / 4)
+    return ramp(m - 0.75 * blur(m, 2.5 * width) - 0.5 * wide(m, 12), 0.002, 0.022)
+
+
+def detail(frame: Frame) -> Plane:
+    """Where eyes, mouths and other fine shapes are, 0 to 1: marks are small or absent there."""
+    return blur(edges(frame, 0.02, 0.09), 1.2)
 
 
 def lines(frame: Frame, wish: Wish, sigma: float = 1.0, gain: float = 1.0) -> Plane:
-    """Drawn lines by difference of Gaussians: 1 on a line, 0 on paper.  Source: XDoG, Winnemoeller 2011."""
+    """Drawn lines: 1 on a line, 0 on paper; along the edges, and fewer where everything is texture.
+
+    Source: flow-based XDoG, Winnemoeller 2011.
+    """
     if not wish.outlines:
         return np.zeros_like(frame.grey)
     s = sigma * LINE[wish.line]
     g = blur(frame.smooth @ rgb(77, 150, 28), 0.6)
-    dark = (blur(g, 1.7 * s) - blur(g, s)) * gain
-    return ramp(dark, 0.008, 0.04)
+    dark = _followed(frame, (blur(g, 1.7 * s) - blur(g, s)) * gain)
+    busy = np.clip(wide(abs(dark), 12) - 0.006, 0, 1)
+    return ramp(dark / (1 + 90 * busy), 0.007, 0.03)
+
+
+def _followed(frame: Frame, x: Plane, steps: int = 3) -> Plane:
+    """The mean of x along the edges: dots that no edge joins vanish, lines stay whole."""
+    down, right = frame.contour
+    total = 2 * x
+    for n in (n for n in range(-steps, steps + 1) if n):
+        total += cv2.remap(x, frame.x + n * right, frame.y + n * down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return total / (2 * steps + 2)
 
 
 def pitch(wish: Wish, normal: int) -> int:
@@ -109,42 +134,43 @@ def tooth(frame: Frame, sigma: float = 0.7, channel: int = 0) -> Plane:
     return np.clip(0.5 + 0.22 * frame.grain(sigma, channel), 0, 1)
 
 
-def cells(frame: Frame, pitch: int, jitter: float = 0.3, length: float = 1.0, turn: float = 0.0) -> Cells:
-    """Cells of a jittered lattice; with a length above 1 they lie along the shapes, turned at random."""
-    key = ("cells", pitch, jitter, length, turn)
+def cells(frame: Frame, pitch: int, jitter: float = 0.3) -> Cells:
+    """Cells of a jittered lattice; it is made once and lies on the canvas."""
+    key = ("cells", pitch, jitter)
+    if key not in frame.canvas:
+        frame.canvas[key] = np.stack(_cells(frame, pitch, jitter)).astype(np.float32)
     if key not in frame._kept:
-        frame._kept[key] = np.stack(_cells(frame, pitch, jitter, length, turn))
+        soft, hard = frame.canvas[key][:3].transpose(1, 2, 0), frame.canvas[key][3:].transpose(1, 2, 0)
+        at = lambda table, how: cv2.remap(
+            np.ascontiguousarray(table), frame.u, frame.v, how, borderMode=cv2.BORDER_WRAP
+        )
+        right, down, number = cv2.split(at(hard, cv2.INTER_NEAREST))
+        near, gap, _ = cv2.split(at(soft, cv2.INTER_LINEAR))
+        # the centres lie on the canvas: from the pixel's own place there, not from that of the nearest one
+        du, dv = frame.u - np.rint(frame.u), frame.v - np.rint(frame.v)
+        frame._kept[key] = np.stack((frame.x + right - du, frame.y + down - dv, near, gap, number))
     return Cells(*frame._kept[key])
 
 
-def _cells(frame: Frame, pitch: int, jitter: float, length: float, turn: float) -> tuple[Plane, ...]:
-    v, u = frame.v / pitch, frame.u / pitch
-    row, column = np.floor(v), np.floor(u)
+def _cells(frame: Frame, pitch: int, jitter: float) -> tuple[Plane, ...]:
+    """Of each pixel of the canvas: near, gap and again near, then right, down (pixels to the centre) and number."""
+    v, u = frame.y / pitch, frame.x / pitch
+    row, column = np.floor(v).astype(np.int32), np.floor(u).astype(np.int32)
     first, second, third = (frame.dice(pitch, channel) for channel in range(3))
-    rows, columns = first.shape
-    sine, cosine = frame.tangent
-    if turn:
-        angle = turn * frame.grain(12, 2)
-        s, c = np.sin(angle), np.cos(angle)
-        sine, cosine = sine * c + cosine * s, cosine * c - sine * s
-    i, j = row.astype(np.int32), column.astype(np.int32)
     best, after = np.full_like(v, 9), np.full_like(v, 9)
     down, right, number = np.zeros_like(v), np.zeros_like(v), np.zeros_like(v)
     for di in (-1, 0, 1):
         for dj in (-1, 0, 1):
-            at = np.mod(i + di, rows) * columns + np.mod(j + dj, columns)
-            dv = row + (di + 0.5) - v + jitter * first.ravel()[at]
-            du = column + (dj + 0.5) - u + jitter * second.ravel()[at]
-            if length == 1:
-                d = np.hypot(dv, du)
-            else:
-                d = np.hypot((dv * sine + du * cosine) / length, (du * sine - dv * cosine) * length)
+            at = np.mod(row + di, first.shape[0]), np.mod(column + dj, first.shape[1])
+            dv = row + np.float32(di + 0.5) - v + jitter * first[at]
+            du = column + np.float32(dj + 0.5) - u + jitter * second[at]
+            d = np.hypot(dv, du)
             closer = d < best
             after = np.where(closer, best, np.minimum(after, d))
             best = np.where(closer, d, best)
             down, right = np.where(closer, dv, down), np.where(closer, du, right)
-            number = np.where(closer, third.ravel()[at], number)
-    return frame.x + right * pitch, frame.y + down * pitch, best, after - best, number
+            number = np.where(closer, third[at], number)
+    return best, after - best, best, right * pitch, down * pitch, number
 
 
 def sampled(picture: Paint, at: Cells) -> Paint:
@@ -159,17 +185,23 @@ def along(frame: Frame, x: NDArray[np.floating], steps: int = 5, turn: float = 0
         angle = turn * frame.grain(12, 2)
         s, c = np.sin(angle), np.cos(angle)
         sine, cosine = sine * c + cosine * s, cosine * c - sine * s
-    total = x.copy()
-    for sign in (1.5, -1.5):
-        for n in range(1, steps + 1):
-            total += cv2.remap(
-                x,
-                frame.x + sign * n * cosine,
-                frame.y + sign * n * sine,
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REFLECT,
-            )
-    return total / (2 * steps + 1)
+    if x.ndim == 3:  # bytes are three times as quick, and a mean of many hides their steps
+        x = (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
+    total = x.astype(np.float32)
+    for n in (n for n in range(-steps, steps + 1) if n):
+        at = frame.x + np.float32(1.5 * n) * cosine, frame.y + np.float32(1.5 * n) * sine
+        total = cv2.add(total, cv2.remap(x, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), dtype=cv2.CV_32F)
+    return total / np.float32((2 * steps + 1) * (255 if x.ndim == 3 else 1))
+
+
+def stroked(frame: Frame, length: int) -> Plane:
+    """Grain drawn out on the canvas from lower left to upper right, about -1 to 1: a hand that rubs to and fro."""
+    key = ("stroked", length)
+    if key not in frame.canvas:
+        kernel = np.eye(2 * length + 1, dtype=np.float32)[::-1] / (2 * length + 1)
+        drawn = cv2.filter2D(blur(frame.noise[2], 1.1), -1, kernel, borderType=cv2.BORDER_REFLECT)
+        frame.canvas[key] = np.clip(drawn / (2 * drawn.std()), -1.2, 1.2)
+    return frame.carried(frame.canvas[key])
 
 
 def relief(height: Plane, depth: float) -> Plane:

@@ -10,6 +10,7 @@ from reverie.models.train.looks.marks import (
     along,
     cells,
     contrast,
+    detail,
     ink,
     levels,
     lines,
@@ -21,18 +22,25 @@ from reverie.models.train.looks.marks import (
     sampled,
     saturate,
 )
-from reverie.models.train.looks.painting import tinted
-from reverie.models.train.looks.scene import Frame, Paint, Wish, blur  # fmt: skip
+from reverie.models.train.looks.painting import kuwahara, tinted
+from reverie.models.train.looks.scene import Frame, Paint, Plane, Wish, blur  # fmt: skip
 
 
 def stained_glass(f: Frame, w: Wish) -> Paint:
-    """Panes of bright glass between lead."""
-    at = cells(f, pitch(w, 16), 0.42)
-    base = tinted(saturate(contrast(f.smooth, 1.3), 2.3), w)
-    pane = np.clip(sampled(blur(base, 2), at) * (1.02 + 0.14 * at.number[..., None]), 0.02, 1)
-    pane = pane * (0.86 + 0.3 * ramp(at.gap, 0, 0.6))[..., None] + 0.02 * f.grain(1.5)[..., None]
-    lead = np.maximum(1 - ramp(at.gap, 0.04, 0.15), lines(f, w, 1.6, 1.3))
+    """Panes of bright glass between lead, which follows the outlines; small panes where the form is fine."""
+    fine = ramp(detail(f), 0.2, 0.45)
+    base = tinted(saturate(contrast(f.smooth, 1.2), 1.9), w)
+    wide_, small = (_panes(f, base, step) for step in ((8, 4) if w.size == "small" else (16, 8)))
+    pane = mix(wide_[0], mix(small[0], base, 0.35 * fine), fine) + 0.02 * f.grain(1.5)[..., None]
+    lead = np.maximum(wide_[1] * (1 - fine) + 0.55 * small[1] * fine, lines(f, w, 1.5, 1.5))
     return mix(pane + 0.3 * glow_of(pane), rgb(16, 14, 20), np.clip(lead, 0, 1))
+
+
+def _panes(f: Frame, base: Paint, step: int) -> tuple[Paint, Plane]:
+    """Glass, and the lead around it, 0 to 1."""
+    at = cells(f, step, 0.42)
+    pane = np.clip(sampled(blur(base, step / 8), at) * (1.02 + 0.12 * at.number[..., None]), 0.02, 1)
+    return pane * (0.9 + 0.22 * ramp(at.gap, 0, 0.6))[..., None], 1 - ramp(at.gap, 0.03, 1.6 / step)
 
 
 def glow_of(x: Paint) -> Paint:
@@ -40,18 +48,28 @@ def glow_of(x: Paint) -> Paint:
 
 
 def mosaic(f: Frame, w: Wish) -> Paint:
-    """Small stones set along the form, pale grout."""
-    at = cells(f, pitch(w, 8), 0.22, 1.15)
-    base = tinted(saturate(contrast(f.smooth, 1.15), 1.5), w)
-    stone = sampled(blur(base, 1), at) * (1 + 0.11 * at.number[..., None])
-    lit = relief(blur(ramp(at.gap, 0, 0.3), 0.6), 0.07)
-    return mix(np.clip(stone + lit[..., None], 0, 1), rgb(208, 200, 186), 0.9 * (1 - ramp(at.gap, 0.08, 0.22)))
+    """Small stones in grey grout, the smallest where the form is fine."""
+    base = tinted(saturate(contrast(f.smooth, 1.15), 1.4), w)
+    fine = ramp(detail(f), 0.2, 0.5)
+    wide_, small = (_stones(f, base, step) for step in (pitch(w, 8), 4))
+    return mix(wide_, 0.5 * small + 0.5 * base, fine)
+
+
+def _stones(f: Frame, base: Paint, step: int) -> Paint:
+    at = cells(f, step, 0.2)
+    stone = sampled(blur(base, step / 8), at) * (1 + 0.10 * at.number[..., None])
+    lit = relief(blur(ramp(at.gap, 0, 0.3), 0.6), 0.05)
+    grout = 0.55 * rgb(150, 144, 134) + 0.3 * base
+    return mix(np.clip(stone + lit[..., None], 0, 1), grout, 0.85 * (1 - ramp(at.gap, 0.04, 1.6 / step)))
 
 
 def pixel_art(f: Frame, w: Wish) -> Paint:
-    """Square pixels and a small palette."""
+    """Square pixels in few colours: steps of light, strong hues."""
     step = {"small": 4, "": 4, "large": 8}[w.size]
-    return _screen(tinted(levels(np.clip(saturate(contrast(_small(f, step), 1.2), 1.7), 0, 1), 5, 0.25), w), f)
+    x = saturate(contrast(_small(f, step), 1.2), 1.5)
+    g = x.mean(-1, keepdims=True)
+    x = np.clip(x * (levels(g, 6, 0.15) + 0.03) / (g + 0.02), 0, 1)
+    return _screen(tinted(levels(x, 8, 0.2), w), f)
 
 
 def eight_bit(f: Frame, w: Wish) -> Paint:
@@ -61,7 +79,7 @@ def eight_bit(f: Frame, w: Wish) -> Paint:
         cv2.resize(f.tone, (f.grey.shape[1] // step, f.grey.shape[0] // step), interpolation=cv2.INTER_AREA), 1.25
     )
     y, x = np.mgrid[0 : g.shape[0], 0 : g.shape[1]]
-    g = levels(g + 0.07 * ((x + y) % 2 * 2 - 1), 3, 0.2)
+    g = levels(g + 0.03 * ((x + y) % 2 * 2 - 1), 3, 0.12)
     hue = ink(w, 110, 150, 30)
     shades = gradient(g, (16, 44, 18), (50, 94, 50), (134, 166, 30), (186, 206, 60))
     if w.colour:
@@ -98,36 +116,42 @@ def paper_cut(f: Frame, w: Wish) -> Paint:
 
 
 def clay(f: Frame, w: Wish) -> Paint:
-    """Modelling clay: rounded, matt, with finger marks."""
-    y = tinted(saturate(blur(f.smooth, 2.2), 1.75), w)
-    y = y * (levels(y.mean(-1, keepdims=True), 7, 0.35) + 0.1) / (y.mean(-1, keepdims=True) + 0.08)
-    height = blur(f.tone, 2.6) * 2.2 + 0.05 * f.grain(3.2) + 0.03 * along(f, f.grain(1.0, 1), 4)
-    return np.clip(0.05 + 0.9 * y, 0, 1) + relief(height, 0.34)[..., None]
+    """Modelling clay: rounded, matt forms in few colours, finger marks, soft light from the upper left."""
+    y = tinted(saturate(kuwahara(f, 5), 1.45), w)
+    g = y.mean(-1, keepdims=True)
+    y = y * (levels(g, 5, 0.4) + 0.14) / (g + 0.12)
+    height = blur(f.tone, 2.2) + 0.5 * blur(f.tone, 5) + 0.03 * along(f, f.grain(0.9, 1), 6) + 0.02 * f.grain(3.2)
+    light = relief(height, 0.42)
+    shine = 0.5 * np.clip(blur(light, 1.5), 0, 0.3)
+    return np.clip(0.06 + 0.86 * y, 0, 1) * (1 + 1.9 * light)[..., None] + shine[..., None]
 
 
 def embroidery(f: Frame, w: Wish) -> Paint:
-    """Satin stitches along the form on linen."""
-    at = cells(f, 8 if w.size == "large" else 4, 0.3, 1.9)
-    base = tinted(saturate(blur(contrast(f.smooth, 1.15), 1.2), 1.6), w)
-    thread = sampled(base, at) * (1 + 0.10 * at.number[..., None])
-    shine = ramp(at.gap, 0, 0.5)
-    return thread * (0.8 + 0.24 * shine)[..., None] + relief(blur(shine, 0.5), 0.03)[..., None]
+    """Satin stitches along the form: threads of one colour each that catch the light."""
+    at = cells(f, 8 if w.size == "large" else 4, 0.36)
+    base = tinted(saturate(blur(contrast(f.smooth, 1.12), 1.0), 1.45), w)
+    steps = 6 if w.size == "large" else 4
+    thread = along(f, sampled(base, at) * (1 + 0.09 * at.number[..., None]), steps)
+    twist = along(f, f.grain(0.55), steps)
+    lit = 0.92 + 0.09 * np.clip(twist * 1.6, -1.6, 1.6) + relief(0.6 * twist, 0.06)
+    return mix(thread, base, 0.5 * detail(f)) * lit[..., None]
 
 
 def marble(f: Frame, w: Wish) -> Paint:
-    """A carved statue: white stone, grey veins, soft light."""
+    """A carved statue: white stone, a few soft grey veins, light from the upper left."""
     height = blur(f.tone, 1.2)
-    vein = np.exp(-np.square(f.grain(9, 1) + 0.35 * f.grain(3, 2)) * 30)
-    g = 0.08 + 0.82 * contrast(height, 1.1) - 0.10 * vein + relief(height, 0.22)
-    stone = gradient(np.clip(g, 0, 1), (52, 54, 62), (138, 138, 142), (214, 211, 205), (252, 251, 248))
+    vein = np.exp(-np.square(f.grain(14, 1) + 0.25 * f.grain(4, 2) + 0.9) * 4) * ramp(f.grain(20, 2), -1.0, 1.2)
+    g = 0.2 + 0.72 * contrast(height, 1.05) - 0.10 * vein + relief(height + 0.6 * blur(f.tone, 3), 0.2)
+    stone = gradient(np.clip(g, 0, 1), (62, 64, 72), (146, 146, 150), (216, 213, 208), (252, 251, 248))
     stone = stone if not w.colour else 0.55 * stone + 0.45 * stone * (0.35 + 0.65 * ink(w) / ink(w).max())
-    return stone - 0.25 * lines(f, w, 1.0)[..., None] + 0.2 * glow_of(stone)
+    return stone - 0.18 * lines(f, w, 1.0)[..., None] + 0.2 * glow_of(stone)
 
 
 def bronze(f: Frame, w: Wish) -> Paint:
-    """Cast metal with a green patina in the shade."""
-    height = blur(f.tone, 1.5)
-    g = contrast(height, 1.25) + 2.0 * relief(height, 0.25) + 0.02 * f.grain(1.2)
-    metal = gradient(np.clip(g, 0, 1), (18, 14, 12), (74, 46, 26), (150, 96, 46), (226, 170, 92), (255, 240, 200))
-    patina = ramp(0.45 - height + 0.12 * f.grain(5, 1), 0, 0.35)
-    return mix(metal, metal * 0.4 + rgb(40, 100, 90) * 0.6, 0.75 * patina) + 0.4 * glow_of(metal)
+    """Cast metal: dark hollows with a trace of green, gleaming edges."""
+    height = blur(f.tone, 1.3)
+    edge = relief(height + 0.5 * blur(f.tone, 3), 0.3)
+    g = 0.06 + 0.78 * contrast(height, 1.1) + 1.1 * edge
+    metal = gradient(np.clip(g, 0, 1), (16, 13, 12), (72, 46, 28), (146, 96, 50), (214, 160, 88), (255, 238, 196))
+    patina = ramp(0.34 - height + 0.06 * f.grain(9, 1) - 2 * edge, 0, 0.3)
+    return mix(metal, metal * 0.5 + rgb(36, 88, 80) * 0.5, 0.6 * patina) + 0.35 * glow_of(metal)

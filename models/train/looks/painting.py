@@ -5,11 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from reverie.models.train.looks.light import gradient
 from reverie.models.train.looks.marks import (
     along,
     cells,
     contrast,
-    edges,
+    detail,
     ink,
     levels,
     lines,
@@ -20,6 +21,7 @@ from reverie.models.train.looks.marks import (
     rgb,
     sampled,
     saturate,
+    stroked,
     tooth,
 )
 from reverie.models.train.looks.scene import Frame, Paint, Wish, blur  # fmt: skip
@@ -49,72 +51,90 @@ def kuwahara(f: Frame, r: int = 4) -> Paint:
 
 
 def oil(f: Frame, w: Wish) -> Paint:
-    """Smooth classical oil: melted patches, fine bristles along the form."""
-    y = tinted(saturate(contrast(kuwahara(f), 1.12), 1.45), w)
-    bristle = along(f, f.grain(0.8), {"small": 3, "": 5, "large": 9}[w.size])
-    return y * np.array([1.04, 1.0, 0.92], np.float32) + relief(0.10 * bristle + 0.5 * y.mean(-1), 0.16)[..., None]
+    """Smooth classical oil: melted patches drawn along the form, fine bristles."""
+    steps = {"small": 2, "": 3, "large": 5}[w.size]
+    patches = kuwahara(f)
+    y = tinted(saturate(contrast(mix(along(f, patches, steps), patches, detail(f)), 1.12), 1.35), w)
+    bristle = along(f, f.grain(0.8), 2 * steps)
+    lit = relief(0.16 * bristle + 0.5 * y.mean(-1), 0.18) * (1 - 0.5 * detail(f))
+    return y * np.array([1.03, 1.0, 0.93], np.float32) + lit[..., None]
 
 
-def strokes(f: Frame, w: Wish, colour: Paint, step: int, length: float, turn: float, depth: float) -> Paint:
-    """Thick dabs along the form, each in one colour, lit from the upper left."""
-    at = cells(f, step, 0.38, length, turn)
-    dab = sampled(colour, at) * (1 + 0.10 * at.number[..., None])
-    height = 1 - np.clip(at.near * 1.4, 0, 1) ** 2 + 0.25 * ramp(at.gap, 0, 0.4)
-    detail = blur(edges(f, 0.02, 0.09, 1.0), 1.2)  # a face keeps its eyes
-    dab = mix(dab * (0.86 + 0.14 * ramp(at.gap, 0, 0.3))[..., None], colour, 0.8 * detail)
-    return dab + (relief(blur(height, 0.6), depth) * (1 - 0.65 * detail))[..., None]
+def strokes(f: Frame, colour: Paint, step: int, turn: float, hue: float, depth: float) -> Paint:
+    """Paint laid on along the form: streaks of slightly different colour, lit from the upper left; fine on faces.
+
+    Args: step: pixels of a dab.  turn: how far strokes leave the form.  hue: how warm and cold its dabs are.
+    """
+    at, fine = cells(f, step, 0.38), 0.92 * ramp(detail(f), 0, 0.45)
+    change = np.stack((at.number, 0.5 * at.number, -at.number), -1) * hue + 0.04 * at.number[..., None]
+    bristle = 0.5 + 0.15 * (f.grain(0.7, 1) + 0.8 * at.number)
+    both = along(f, np.dstack((sampled(colour, at) * (1 + change), bristle)), max(2, step // 2), turn)
+    lit = relief(blur(both[..., 3], 0.5) / 0.15, depth) * (1 - 0.7 * fine)
+    return mix(both[..., :3], colour, fine) + lit[..., None]
 
 
 def impasto(f: Frame, w: Wish) -> Paint:
-    base = tinted(saturate(contrast(blur(f.smooth, 0.8), 1.2), 1.7), w)
-    return np.clip(strokes(f, w, base, pitch(w, 8), 1.55, 0.15, 0.10), 0, 1)
+    """Thick paint from a wide brush."""
+    base = tinted(saturate(contrast(f.smooth, 1.12), 1.35), w)
+    return np.clip(strokes(f, base, pitch(w, 8), 0.15, 0.03, 0.055), 0, 1)
 
 
 def van_gogh(f: Frame, w: Wish) -> Paint:
-    """Swirling dabs in ultramarine, ochre and yellow."""
-    g = f.tone[..., None]
-    night, mid, sun = rgb(18, 34, 96), rgb(74, 128, 150), rgb(250, 206, 84)
-    palette = np.where(g < 0.5, night + (mid - night) * 2 * g, mid + (sun - mid) * (2 * g - 1)).astype(np.float32)
-    base = tinted(saturate(0.5 * palette + 0.5 * saturate(f.smooth, 1.8), 1.25), w)
-    painted = strokes(f, w, base, pitch(w, 8), 1.7, 0.55, 0.09)
-    return np.clip(mix(painted, rgb(14, 18, 50), 0.7 * lines(f, w, 1.5)), 0, 1)
+    """Swirling strokes in ultramarine, ochre and yellow, dark contours."""
+    palette = gradient(f.tone, (16, 34, 104), (84, 138, 150), (252, 214, 96))
+    warm = ramp(blur(f.smooth[..., 0] - f.smooth[..., 2], 2), 0.1, 0.35)
+    own = saturate(f.smooth, 1.6)
+    base = tinted(mix(0.55 * palette + 0.45 * own, 0.25 * palette + 0.75 * own, warm), w)
+    painted = strokes(f, base, pitch(w, 8), 0.6, 0.14, 0.07)
+    return np.clip(mix(painted, rgb(14, 20, 62), 0.7 * lines(f, w, 1.5, 1.2)), 0, 1)
 
 
 def watercolour(f: Frame, w: Wish) -> Paint:
-    y = tinted(saturate(blur(f.smooth, 1.0), 1.65), w)
-    bleed = levels(y + 0.012 * f.grain(5)[..., None], 8, 0.35)
-    wash = 1 - (1 - bleed) * 0.74
-    edge = np.clip(blur(wash.mean(-1), 3) - blur(wash.mean(-1), 0.8), 0, 0.12)
-    pigment = (0.04 * f.grain(1.0) + 0.03 * f.grain(9, 1)) * (1.15 - wash.mean(-1))
-    line = 0.55 * lines(f, w, 0.9)
-    return mix(np.clip(wash - 1.1 * edge[..., None] + pigment[..., None] + 0.02, 0, 1), rgb(70, 60, 70), line)
+    """Transparent washes that pool at their edges and leave the lights to the paper."""
+    y = tinted(saturate(blur(f.smooth, 1.0), 1.6), w)
+    g = blur(f.tone, 1.0) + 0.025 * f.grain(7)
+    wash = levels(g, 6, 0.3)
+    y = y * ((0.3 + wash) / (0.3 + np.clip(g, 0, 1)))[..., None]
+    pool = np.clip(blur(wash, 3) - blur(wash, 0.8), 0, 0.1) * 1.3
+    settled = 1 + (0.05 * f.grain(0.9) + 0.06 * f.grain(10, 1)) * (1 - wash)
+    stain = (1 - np.clip(y, 0, 1)) * (settled * (0.84 - 0.34 * ramp(g, 0.45, 0.95)))[..., None]
+    paper = rgb(253, 251, 246) - 0.008 * f.grain(0.8, 2)[..., None]
+    return mix(np.clip(paper - stain - pool[..., None], 0, 1), rgb(72, 62, 70), 0.5 * lines(f, w, 0.9, 1.1))
 
 
 def gouache(f: Frame, w: Wish) -> Paint:
     """Flat, matt, a little chalky."""
-    y = tinted(saturate(kuwahara(f, 5), 1.5), w)
+    patches = kuwahara(f, 5)
+    y = tinted(saturate(mix(along(f, patches, 3), patches, 0.8 * detail(f)), 1.35), w)
     g = y.mean(-1, keepdims=True)
-    flat = y * (levels(g, 6, 0.2) + 0.08) / (g + 0.06)
-    dry = along(f, f.grain(0.9), 3)
-    return np.clip(0.08 + 0.88 * flat + 0.02 * dry[..., None], 0, 1)
+    flat = y * (levels(g, 7, 0.25) + 0.06) / (g + 0.05)
+    return np.clip(0.07 + 0.9 * flat + 0.012 * along(f, f.grain(0.9), 4)[..., None], 0, 1)
 
 
 def pastel(f: Frame, w: Wish) -> Paint:
-    """Soft sticks of colour on toned paper."""
-    y = tinted(saturate(blur(f.smooth, 1.2), 1.5), w)
-    stick = along(f, f.grain(0.8), {"small": 2, "": 4, "large": 8}[w.size], 0.3)
-    cover = ramp(0.62 + 0.42 * stick, 0.1, 0.7)
-    chalk = np.clip(0.16 + 0.9 * y + 0.05 * stick[..., None], 0, 1)
-    return mix(rgb(196, 184, 168), chalk, 0.25 + 0.75 * cover) - 0.3 * (lines(f, w, 1.4) * cover)[..., None]
+    """Soft sticks of colour on toned paper, which shows between the strokes."""
+    y = tinted(saturate(blur(f.smooth, 1.2), 1.35), w)
+    stick = stroked(f, {"small": 3, "": 6, "large": 12}[w.size])
+    cover = ramp(0.76 + 0.26 * stick + 0.45 * (tooth(f, 0.8) - 0.5) + 0.4 * detail(f), 0.1, 0.85)
+    chalk = np.clip(0.12 + 0.9 * y + 0.04 * stick[..., None], 0, 1)
+    return mix(rgb(186, 172, 158), chalk, 0.3 + 0.7 * cover) - 0.28 * (lines(f, w, 1.4, 1.2) * cover)[..., None]
 
 
 def pointillism(f: Frame, w: Wish) -> Paint:
-    """Dots of pure colour on a pale ground of the same."""
-    base = tinted(saturate(contrast(f.smooth, 1.15), 1.9), w)
-    at = cells(f, 8 if w.size == "large" else 4, 0.28)
-    shift = np.stack((at.number, -at.number * 0.4, -at.number), -1) * 0.13
-    ground = np.clip(0.3 + 0.68 * blur(base, 1.5), 0, 1)
-    return mix(ground, np.clip(sampled(blur(base, 0.8), at) + shift, 0, 1), 0.92 * ramp(0.56 - at.near, 0, 0.2))
+    """Dots of pure colour, small on fine shapes, on a pale ground of the same."""
+    base = tinted(saturate(contrast(f.smooth, 1.1), 1.4), w)
+    ground = np.clip(0.22 + 0.74 * blur(base, 1.5), 0, 1)
+    fine = ramp(detail(f), 0.15, 0.5)
+    dots = lambda step: _dots(f, base, ground, step)
+    big = dots(16) if w.size == "large" else dots(8)
+    return mix(big, dots(4), fine)
+
+
+def _dots(f: Frame, base: Paint, ground: Paint, step: int) -> Paint:
+    at = cells(f, step, 0.24)
+    shift = np.stack((at.number, -0.35 * at.number, -at.number), -1) * 0.07
+    dot = np.clip(sampled(blur(base, step / 5), at) + shift, 0, 1)
+    return mix(ground, dot, 0.95 * ramp(0.58 - at.near, 0, 0.8 / step))
 
 
 def ukiyo_e(f: Frame, w: Wish) -> Paint:
@@ -128,23 +148,15 @@ def ukiyo_e(f: Frame, w: Wish) -> Paint:
     paper = sum((np.clip(1 - np.abs(g - n), 0, 1) * block for n, block in enumerate(blocks)), np.zeros(3, np.float32))
     warm = ramp(blur(f.smooth[..., 0] - f.smooth[..., 2], 2), 0.12, 0.38)
     if not w.colour:
-        paper = mix(paper, paper * rgb(255, 190, 140) + rgb(30, 8, 0), 0.8 * warm)
-    grained = paper + 0.018 * cv2.blur(f.grain(0.8), (13, 1))[..., None] * 3
-    return mix(np.clip(grained, 0, 1), rgb(18, 22, 40), np.clip(lines(f, w, 1.2, 1.4), 0, 0.95))
+        paper = mix(paper, paper * rgb(255, 194, 148) + rgb(34, 10, 0), 0.85 * warm)
+    grained = paper + 0.03 * cv2.blur(f.grain(0.8), (13, 1))[..., None]
+    return mix(np.clip(grained, 0, 1), rgb(18, 22, 40), np.clip(lines(f, w, 1.1, 1.5), 0, 0.95))
 
 
 def expressionist(f: Frame, w: Wish) -> Paint:
-    """Broad dabs in unnatural, shifted colours with dark contours, between Munch and Kandinsky."""
-    y = contrast(f.smooth, 1.25)
-    hsv = cv2.cvtColor(np.clip(y, 0, 1), cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = np.mod(hsv[..., 0] + 40 * np.sin(6.3 * blur(f.tone, 4)), 360)
-    hsv[..., 1] = np.clip(hsv[..., 1] * 1.5 + 0.3, 0, 1)
-    base = tinted(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), w)
-    at = cells(f, pitch(w, 16), 0.35, 1.5, 0.4)
-    dab = sampled(blur(base, 1.5), at)
-    detail = edges(f, 0.02, 0.1, 1.2)
-    return (
-        mix(mix(dab, base, 0.35 + 0.6 * detail), rgb(16, 14, 40), 0.85 * lines(f, w, 1.8, 1.2))
-        + 0.03 * tooth(f)[..., None]
-        - 0.015
-    )
+    """Broad strokes, green and blue in the shade, orange and yellow in the light, between Munch and Kandinsky."""
+    stops = (24, 22, 66), (24, 92, 120), (150, 92, 110), (236, 120, 58), (250, 208, 110), (250, 238, 200)
+    own = saturate(contrast(f.smooth, 1.15), 1.7)
+    base = tinted(0.52 * gradient(blur(f.tone, 1.5) + 0.05 * f.grain(14, 1), *stops) + 0.48 * own, w)
+    painted = strokes(f, np.clip(saturate(base, 1.35), 0, 1), pitch(w, 8), 0.5, 0.14, 0.04)
+    return mix(painted, rgb(18, 16, 48), 0.85 * lines(f, w, 1.8, 1.3))

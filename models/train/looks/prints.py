@@ -8,8 +8,8 @@ import numpy as np
 from reverie.models.train.looks.marks import (
     along,
     contrast,
+    detail,
     dots,
-    edges,
     hatch,
     ink,
     levels,
@@ -26,27 +26,30 @@ from reverie.models.train.looks.scene import Frame, Paint, Wish, blur  # fmt: sk
 
 
 def comic(f: Frame, w: Wish) -> Paint:
-    """Pop colours, blue dots in the shade, black lines."""
-    pop = levels(np.clip(saturate(blur(f.smooth, 0.8), 2.2) * 1.12, 0, 1), 4, 0.15)
-    pop = tinted(pop * np.array([1.05, 1.0, 0.88], np.float32), w)
-    shade = ramp(0.58 - blur(f.tone, 2), 0, 0.5)
-    dotted = ramp(0.85 * shade - dots(f, pitch(w, 8)), -0.1, 0.12) * 0.7
-    black = np.maximum(lines(f, w, 1.3, 1.5), ramp(0.2 - blur(f.tone, 1), 0, 0.08))
-    return mix(mix(np.clip(pop, 0, 1), rgb(30, 40, 116), dotted), rgb(12, 10, 16), np.clip(black, 0, 1))
+    """Flat colours in four steps of light, dots in the shade, black lines."""
+    y = saturate(np.clip(contrast(blur(f.smooth, 0.8), 1.25) + 0.08, 0, 1), 1.6)
+    g = y.mean(-1, keepdims=True)
+    flat = y * (levels(g, 4, 0.15) + 0.1) / (g + 0.06) * rgb(262, 255, 238)
+    shade = ramp(0.56 - blur(f.tone, 2), 0, 0.5)
+    dotted = ramp(0.8 * shade - dots(f, pitch(w, 8)), -0.08, 0.1) * 0.55
+    black = np.maximum(lines(f, w, 1.2, 1.5), ramp(0.2 - blur(f.tone, 1), 0, 0.08))
+    coloured = np.clip(tinted(np.clip(flat, 0, 1), w), 0, 1)
+    return mix(mix(coloured, coloured * rgb(110, 80, 150), dotted), rgb(12, 10, 16), np.clip(black, 0, 1))
 
 
 def manga(f: Frame, w: Wish) -> Paint:
-    """Black ink, white paper, one screen tone."""
-    g = contrast(f.tone, 1.15)
-    tone = 0.72 * ramp(0.62 - g, 0, 0.12) * ramp(0.62 - 0.62 * dots(f, pitch(w, 4)), 0.18, 0.4)
-    black = np.maximum(ramp(0.27 - g, 0, 0.09), lines(f, w, 1.0, 1.5))
+    """Black ink, white paper, one screen tone whose dots shrink towards the light."""
+    g = contrast(blur(f.tone, 1), 1.15)
+    size = 0.62 * ramp(0.6 - g, -0.02, 0.14) + 0.3 * ramp(0.42 - g, 0, 0.15)
+    tone = 0.9 * ramp(size - dots(f, pitch(w, 4)), -0.18, 0.18) * np.minimum(1, 4 * size)
+    black = np.maximum(ramp(0.24 - g, 0, 0.07), lines(f, w, 1.0, 1.6))
     return mix(rgb(252, 252, 252), ink(w, 14, 14, 18), np.clip(np.maximum(tone, black), 0, 1))
 
 
 def halftone(f: Frame, w: Wish) -> Paint:
     """One ink, round dots at 45 degrees."""
-    dark = contrast(1.06 - f.local, 1.25)
-    return mix(rgb(248, 245, 236), ink(w, 20, 20, 26), ramp(1.1 * dark**0.8 - dots(f, pitch(w, 8)), -0.1, 0.1) * 0.95)
+    dark = np.clip(1.0 - f.tone + 0.8 * (blur(f.grey, 2) - f.grey), 0, 1)
+    return mix(rgb(248, 245, 236), ink(w, 20, 20, 26), ramp(1.08 * dark**0.9 - dots(f, pitch(w, 8)), -0.1, 0.1) * 0.95)
 
 
 def risograph(f: Frame, w: Wish) -> Paint:
@@ -63,20 +66,20 @@ def risograph(f: Frame, w: Wish) -> Paint:
 
 
 def woodcut(f: Frame, w: Wish) -> Paint:
-    """Carved lines along the form, thick where it is dark."""
+    """Carved lines along the form, thick where it is dark; lights are cut away, faces cut fine."""
     carve = along(f, f.grain({"small": 0.7, "": 1.0, "large": 1.6}[w.size], 1), 7)
-    dark = 0.97 - f.tone
-    detail = blur(edges(f, 0.02, 0.09, 1.0), 1.2)
-    amount = ramp(dark + 0.40 * carve * (1 - 0.8 * detail), 0.46, 0.62)
-    return mix(rgb(240, 230, 208), ink(w, 24, 20, 20), np.clip(np.maximum(amount, lines(f, w, 1.3, 1.4)), 0, 0.97))
+    dark, fine = 0.97 - f.tone, detail(f)
+    middle = 4 * np.clip(dark, 0, 1) * (1 - np.clip(dark, 0, 1))
+    amount = ramp(dark + 0.42 * carve * middle * (1 - 0.85 * fine), 0.45, 0.6)
+    return mix(rgb(240, 230, 208), ink(w, 24, 20, 20), np.clip(np.maximum(amount, lines(f, w, 1.2, 1.5)), 0, 0.97))
 
 
 def newspaper(f: Frame, w: Wish) -> Paint:
     """Small grey dots on yellowed paper."""
-    dark = contrast(1.03 - f.local, 1.35)
-    amount = ramp(1.1 * dark - 0.85 * dots(f, pitch(w, 4)), -0.12, 0.22) * (0.82 + 0.2 * tooth(f))
-    paper = rgb(226, 218, 196) + 0.02 * f.grain(1.2)[..., None]
-    return mix(paper, ink(w, 44, 42, 44), np.clip(np.maximum(amount, 0.6 * lines(f, w)), 0, 0.93))
+    dark = np.clip(contrast(1.0 - f.local, 1.4) + 0.9 * (blur(f.grey, 2) - f.grey), 0, 1)
+    amount = ramp(1.05 * dark - 0.9 * dots(f, pitch(w, 4)), -0.2, 0.35) * (0.86 + 0.2 * tooth(f))
+    paper = rgb(232, 225, 204) + 0.015 * f.grain(1.2)[..., None]
+    return mix(paper, ink(w, 36, 34, 36), np.clip(np.maximum(amount, 0.5 * lines(f, w)), 0, 0.93))
 
 
 def stencil(f: Frame, w: Wish) -> Paint:

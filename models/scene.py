@@ -21,6 +21,7 @@ SHIPPED = weights.SHIPPED.with_suffix(".scene.safetensors")
 TARGETS = ("person", "people", "face", "outdoors")  # what the adapter says, in this order, each 0 to 1
 DARK, CLOSE, WIDE = 0.22, 0.25, 0.03  # luma of a dark room; height of a close face; share of people in a landscape
 NIGHT = ("night", "neon", "cyberpunk", "noir", "moonlight", "dark")
+BRIGHT, COLD, WARM = 0.5, -0.04, 0.06  # luma of a bright picture; red less blue of a cold and of a warm one
 
 
 def pooled(tokens: F32) -> F32:
@@ -54,14 +55,26 @@ def load(path: Path = SHIPPED) -> Reader:
 def fitted(prompt: str, facts: Facts) -> str:
     """The prompt with what the scene asks for, in words that looks hear; what the prompt itself says counts first.
 
-    A dark room is lifted before a night look, strokes are fine on a close face and wide on a landscape.
+    A dark room is lifted before a night look, strokes are fine on a close face and wide on a landscape, and a mood asks
+    for what the light there does not give it.
     """
     said, wishes = prompt.lower(), []
     if facts.light < DARK and any(word in said for word in NIGHT) and "bright" not in said:
         wishes.append("bright")
+    wishes += _moods(said, facts)
     sized = any(word in said for word in ("fine", "thin", "bold", "thick", "small", "large", "big", "tiny", "wide"))
     if not sized and facts.seen.face >= CLOSE:
         wishes.append("fine lines")
     elif not sized and (facts.seen.outdoors or 0) > 0.6 and facts.seen.people < WIDE:
         wishes.append("large marks")
     return ", ".join((prompt, *wishes)) if prompt.strip() else prompt
+
+
+def _moods(said: str, facts: Facts) -> list[str]:
+    asks = (
+        (("cosy", "cozy", "friendly", "homely"), facts.warmth < WARM, "warm colours"),
+        (("icy", "lonely", "clinical", "sterile"), facts.warmth > COLD, "cold colours"),
+        (("cheerful", "happy", "joyful", "summery"), facts.light < BRIGHT, "bright"),
+        (("spooky", "scary", "gloomy", "sinister", "moody"), facts.light > DARK, "dark"),
+    )
+    return [wish for words, lacking, wish in asks if lacking and wish not in said and any(w in said for w in words)]

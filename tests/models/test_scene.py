@@ -10,6 +10,7 @@ from reverie.models.stream import Narrator, Sighted
 
 DARK = np.full((90, 160, 3), 20, np.uint8)
 LIT = np.full((90, 160, 3), 140, np.uint8)
+WARM = np.full((90, 160, 3), (190, 140, 100), np.uint8)
 CLOSE, LANDSCAPE = Seen(person=1.0, people=0.4, face=0.5), Seen(outdoors=0.9)
 
 
@@ -29,6 +30,12 @@ def model() -> nano_kernel.Nano:
         ("oil painting, bold strokes", LIT, CLOSE, "oil painting, bold strokes"),
         ("oil painting", LIT, LANDSCAPE, "oil painting, large marks"),
         ("film noir", DARK, CLOSE, "film noir, bright, fine lines"),
+        ("cosy watercolour", LIT, Seen(), "cosy watercolour, warm colours"),
+        ("cosy watercolour", WARM, Seen(), "cosy watercolour"),
+        ("icy watercolour", WARM, Seen(), "icy watercolour, cold colours"),
+        ("cheerful comic", DARK, Seen(), "cheerful comic, bright"),
+        ("spooky charcoal", LIT, Seen(), "spooky charcoal, dark"),
+        ("spooky charcoal", DARK, Seen(), "spooky charcoal"),
         ("", DARK, CLOSE, ""),
     ],
 )
@@ -57,7 +64,9 @@ def test_a_stream_tells_what_its_encoder_saw_whatever_the_look(model: nano_kerne
     assert np.array_equal(stream.scene(), seen)
 
 
-def test_the_shipped_adapter_tells_a_person_in_a_room_from_a_launch_pad(model: nano_kernel.Nano) -> None:
+def test_the_adapter_tells_a_person_from_a_launch_pad_and_one_prompt_has_two_styles_there(
+    model: nano_kernel.Nano,
+) -> None:
     face = np.repeat(np.repeat(data.astronaut()[20:212, 110:366], 2, 0), 2, 1)[:288, :512]
     rocket = np.ascontiguousarray(data.rocket()[:288, :512])
     stream, said = model.stream(), []
@@ -70,6 +79,9 @@ def test_the_shipped_adapter_tells_a_person_in_a_room_from_a_launch_pad(model: n
     assert said[0].person > 0.5 > said[1].person
     assert said[0].outdoors is not None and said[1].outdoors is not None
     assert said[0].outdoors < 0.5 < said[1].outdoors
+    asked = [scene.fitted("oil painting", measure(p, seen=s)) for p, s in zip((face, rocket), said, strict=True)]
+    styles = [model.landed(prompt) for prompt in asked]
+    assert styles[0] is not None and styles[1] is not None and np.abs(styles[0] - styles[1]).max() > 0.01
 
 
 def test_pooled_tokens_forget_where_things_are() -> None:

@@ -23,7 +23,7 @@ class Look:
     """A teacher and the wishes that it hears."""
 
     paint: Callable[[Frame, Wish], Paint]
-    hears: frozenset[str]  # of line, small, large, colour, mood, outlines, strength
+    hears: frozenset[str]  # of line, small, large, colour, mood, time, outlines, strength
 
 
 ALL = "line size colour mood outlines strength"
@@ -61,7 +61,7 @@ def original(frame: Frame, wish: Wish) -> Paint:
 
 
 LOOKS: dict[str, Look] = {
-    paint.__name__: Look(paint, frozenset(heard.replace("size", "small large").split()))
+    paint.__name__: Look(paint, frozenset(heard.replace("size", "small large").replace("mood", "mood time").split()))
     for paint, heard in {**HEARD, original: ""}.items()
 }
 
@@ -77,6 +77,14 @@ MOODS: dict[str, Callable[[Paint], Paint]] = {
 }
 
 
+TIMES: dict[str, Callable[[Paint], Paint]] = {
+    "morning": lambda x: 0.12 + 0.86 * saturate(x, 0.8) * rgb(255, 236, 244),
+    "noon": lambda x: contrast(x, 1.22) * rgb(262, 260, 250) + 0.02,
+    "evening": lambda x: contrast(x, 1.1) * rgb(264, 214, 158) + rgb(14, 2, 8),
+    "night": lambda x: 0.5 * np.clip(x, 0, 1) ** 1.25 * rgb(150, 190, 275) + 0.35 * glow(x, 0.7, 6) + rgb(2, 4, 14),
+}
+
+
 def paint(name: str, scene: Sequence[Frame], wish: Wish = Wish()) -> NDArray[np.uint8]:
     """(T, H, W, 3) of a look on the frames of a clip."""
     return np.stack([painted(LOOKS[name], frame, wish) for frame in scene])
@@ -88,5 +96,7 @@ def painted(look: Look, frame: Frame, wish: Wish) -> Picture:
     x = np.clip(look.paint(frame, wish), 0, 1)
     if wish.mood:
         x = MOODS[wish.mood](x)
+    if wish.time:
+        x = TIMES[wish.time](np.clip(x, 0, 1))
     x = wish.strength * x + (1 - wish.strength) * frame.colour
     return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -75,7 +75,7 @@ def blueprint(f: Frame, w: Wish) -> Paint:
 def engraving(f: Frame, w: Wish) -> Paint:
     """Lines that swell with the shade and bend with the form; eyes and mouths are cut finer."""
     step, bend, fine = pitch(w, 4), 4 * blur(f.tone, 5), detail(f)
-    wave = np.abs(np.mod(f.v + 0.35 * f.grain(6, 1) + bend, step) / step * 2 - 1)
+    wave = np.abs(np.mod(f.sheet[0] + 0.35 * f.grain(6, 1) + bend, step) / step * 2 - 1)
     dark = 1.02 - f.tone + 0.9 * (blur(f.local, 2.5) - f.local)
     amount = ramp(dark * LINE[w.line] ** 0.3 - 0.1 - 0.8 * wave, -0.3, 0.3)
     amount = np.maximum(amount, ramp(dark - 0.66 - 0.35 * hatch(f, step, 1, 1), -0.05, 0.12))

@@ -46,13 +46,13 @@ def ramp(x: Plane, low: float, high: float) -> Plane:
 
 
 def mix(a: NDArray[np.floating], b: NDArray[np.floating], share: Plane) -> Paint:
-    s = share[..., None]
-    return a * (1 - s) + b * s
+    s = cv2.merge((share, share, share)).astype(np.float32)  # an inner loop over three channels would be slow
+    return a + s * (b - a)
 
 
 def saturate(x: Paint, amount: float) -> Paint:
-    g = x.mean(-1, keepdims=True)
-    return g + (x - g) * amount
+    grey = np.full((3, 3), (1 - amount) / 3, np.float32)
+    return cv2.transform(np.asarray(x, np.float32), grey + amount * np.eye(3, dtype=np.float32))
 
 
 def contrast(g: NDArray[np.floating], amount: float) -> NDArray[np.floating]:
@@ -125,7 +125,8 @@ def hatch(frame: Frame, pitch: int, down: int, right: int) -> Plane:
 
 def dots(frame: Frame, pitch: int, slant: bool = True) -> Plane:
     """Distance to the nearest dot of a lattice: 0 at its middle, 1 at the corner between dots."""
-    v, u = (frame.v + frame.u, frame.v - frame.u) if slant else (frame.v, frame.u)
+    v, u = frame.sheet
+    v, u = (v + u, v - u) if slant else (v, u)
     return np.hypot(np.mod(v, pitch) / pitch - 0.5, np.mod(u, pitch) / pitch - 0.5) * np.float32(np.sqrt(2))
 
 
@@ -138,12 +139,11 @@ def cells(frame: Frame, pitch: int, jitter: float = 0.3) -> Cells:
     """Cells of a jittered lattice; it is made once and lies on the canvas."""
     key = ("cells", pitch, jitter)
     if key not in frame.canvas:
-        frame.canvas[key] = np.stack(_cells(frame, pitch, jitter)).astype(np.float32)
+        table = np.stack(_cells(frame, pitch, jitter)).astype(np.float32)
+        frame.canvas[key] = np.ascontiguousarray(table.reshape(2, 3, *table.shape[1:]).transpose(0, 2, 3, 1))
     if key not in frame._kept:
-        soft, hard = frame.canvas[key][:3].transpose(1, 2, 0), frame.canvas[key][3:].transpose(1, 2, 0)
-        at = lambda table, how: cv2.remap(
-            np.ascontiguousarray(table), frame.u, frame.v, how, borderMode=cv2.BORDER_WRAP
-        )
+        soft, hard = frame.canvas[key]
+        at = lambda table, how: cv2.remap(table, frame.u, frame.v, how, borderMode=cv2.BORDER_WRAP)
         right, down, number = cv2.split(at(hard, cv2.INTER_NEAREST))
         near, gap, _ = cv2.split(at(soft, cv2.INTER_LINEAR))
         # the centres lie on the canvas: from the pixel's own place there, not from that of the nearest one

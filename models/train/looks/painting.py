@@ -24,7 +24,7 @@ from reverie.models.train.looks.marks import (
     stroked,
     tooth,
 )
-from reverie.models.train.looks.scene import Frame, Paint, Wish, blur  # fmt: skip
+from reverie.models.train.looks.scene import Frame, Paint, Plane, Wish, blur  # fmt: skip
 
 
 def tinted(x: Paint, w: Wish) -> Paint:
@@ -52,12 +52,21 @@ def kuwahara(f: Frame, r: int = 4) -> Paint:
 
 def oil(f: Frame, w: Wish) -> Paint:
     """Smooth classical oil: melted patches drawn along the form, fine bristles."""
-    steps = {"small": 2, "": 3, "large": 5}[w.size]
     patches = kuwahara(f)
-    y = tinted(saturate(contrast(mix(along(f, patches, steps), patches, detail(f)), 1.12), 1.35), w)
-    bristle = along(f, f.grain(0.8), 2 * steps)
+    drawn, bristle = brushed(f, patches, {"small": 2, "": 4, "large": 7}[w.size])
+    y = tinted(saturate(contrast(mix(drawn, patches, detail(f)), 1.12), 1.35), w)
     lit = relief(0.16 * bristle + 0.5 * y.mean(-1), 0.18) * (1 - 0.5 * detail(f))
     return y * np.array([1.03, 1.0, 0.93], np.float32) + lit[..., None]
+
+
+def brushed(f: Frame, colour: Paint, steps: int, dabs: Plane | float = 0.0, turn: float = 0.0) -> tuple[Paint, Plane]:
+    """Colour drawn out along the form, and the bristles' height, about -1 to 1.
+
+    Args: dabs: height of the dabs before they are drawn out.  turn: how far strokes leave the form.
+    """
+    bristle = 0.5 + 0.15 * (f.grain(0.7, 1) + dabs)
+    both = along(f, np.dstack((colour, bristle)), steps, turn)
+    return both[..., :3], (both[..., 3] - 0.5) / 0.15
 
 
 def strokes(f: Frame, colour: Paint, step: int, turn: float, hue: float, depth: float) -> Paint:
@@ -67,16 +76,14 @@ def strokes(f: Frame, colour: Paint, step: int, turn: float, hue: float, depth: 
     """
     at, fine = cells(f, step, 0.38), 0.92 * ramp(detail(f), 0, 0.45)
     change = np.stack((at.number, 0.5 * at.number, -at.number), -1) * hue + 0.04 * at.number[..., None]
-    bristle = 0.5 + 0.15 * (f.grain(0.7, 1) + 0.8 * at.number)
-    both = along(f, np.dstack((sampled(colour, at) * (1 + change), bristle)), max(2, step // 2), turn)
-    lit = relief(blur(both[..., 3], 0.5) / 0.15, depth) * (1 - 0.7 * fine)
-    return mix(both[..., :3], colour, fine) + lit[..., None]
+    dab, height = brushed(f, sampled(colour, at) * (1 + change), max(2, step // 2), 0.8 * at.number, turn)
+    return mix(dab, colour, fine) + (relief(blur(height, 0.5), depth) * (1 - 0.7 * fine))[..., None]
 
 
 def impasto(f: Frame, w: Wish) -> Paint:
     """Thick paint from a wide brush."""
     base = tinted(saturate(contrast(f.smooth, 1.12), 1.35), w)
-    return np.clip(strokes(f, base, pitch(w, 8), 0.15, 0.03, 0.055), 0, 1)
+    return np.clip(strokes(f, base, pitch(w, 8), 0.15, 0.03, 0.035), 0, 1)
 
 
 def van_gogh(f: Frame, w: Wish) -> Paint:
@@ -105,10 +112,11 @@ def watercolour(f: Frame, w: Wish) -> Paint:
 def gouache(f: Frame, w: Wish) -> Paint:
     """Flat, matt, a little chalky."""
     patches = kuwahara(f, 5)
-    y = tinted(saturate(mix(along(f, patches, 3), patches, 0.8 * detail(f)), 1.35), w)
+    drawn, dry = brushed(f, patches, 4)
+    y = tinted(saturate(mix(drawn, patches, 0.8 * detail(f)), 1.35), w)
     g = y.mean(-1, keepdims=True)
     flat = y * (levels(g, 7, 0.25) + 0.06) / (g + 0.05)
-    return np.clip(0.07 + 0.9 * flat + 0.012 * along(f, f.grain(0.9), 4)[..., None], 0, 1)
+    return np.clip(0.07 + 0.9 * flat + 0.014 * dry[..., None], 0, 1)
 
 
 def pastel(f: Frame, w: Wish) -> Paint:

@@ -25,6 +25,7 @@ class Wish:
     size: str = ""  # small or large: of dots, cells, strokes
     colour: str = ""  # of the ink, the paper or the light
     mood: str = ""
+    time: str = ""  # of day
     outlines: bool = True
     strength: float = 1.0  # share of the look, the rest is the source
 
@@ -107,9 +108,14 @@ class Frame:
         return self._kept[key]
 
     @cached_property
+    def sheet(self) -> tuple[Plane, Plane]:
+        """Canvas coordinates (down, right) for screens and hatching: they bend gently where limbs move."""
+        return self.y + wide(self.v - self.y, 16), self.x + wide(self.u - self.x, 16)
+
+    @cached_property
     def hand(self) -> tuple[Plane, Plane]:
-        """Canvas coordinates (down, right) as an unsteady hand follows them."""
-        return self.v + 0.7 * self.grain(5, 1), self.u + 0.7 * self.grain(5, 2)
+        """The same as an unsteady hand follows them."""
+        return self.sheet[0] + 0.7 * self.grain(5, 1), self.sheet[1] + 0.7 * self.grain(5, 2)
 
     def dice(self, pitch: int, channel: int) -> Plane:
         """A normal number per cell of the canvas (H / pitch, W / pitch), -1.6 to 1.6."""

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from reverie.models.nano import noise
-from reverie.models.train.looks import LOOKS, MOODS, paint
+from reverie.models.train.looks import LOOKS, MOODS, TIMES, paint
 from reverie.models.train.looks.marks import COLOURS
 from reverie.models.train.looks.scene import ROOM, Frame, Wish, frames
 
 WISHES = {
-    "line": Wish(line="bold"), "small": Wish(size="small"), "large": Wish(size="large"), "colour": Wish(colour="green"), "mood": Wish(mood="cold"),
+    "line": Wish(line="bold"), "small": Wish(size="small"), "large": Wish(size="large"), "colour": Wish(colour="green"), "mood": Wish(mood="cold"), "time": Wish(time="night"),
     "outlines": Wish(outlines=False), "strength": Wish(strength=0.45),
 }  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_looks_differ_from_each_other() -> None:
 def test_a_look_changes_with_what_it_hears_and_with_nothing_else(name: str) -> None:
     plain = paint(name, scene()).astype(int)
     for part, wish in WISHES.items():
-        if part in ("mood", "strength") and part not in LOOKS[name].hears:
+        if part in ("mood", "time", "strength") and part not in LOOKS[name].hears:
             continue  # these work on any picture; a look that does not hear them is never asked
         changed = np.abs(paint(name, scene(), wish).astype(int) - plain).mean()
         assert (changed > 0.3) == (part in LOOKS[name].hears), (part, changed)
@@ -69,5 +69,5 @@ def test_patterns_keep_their_phase_in_crops_of_the_room(name: str) -> None:
 
 def test_every_colour_and_mood_changes_a_painting() -> None:
     plain = paint("oil", scene()).astype(int)
-    for wish in (*(Wish(colour=c) for c in COLOURS), *(Wish(mood=m) for m in MOODS)):
+    for wish in (*(Wish(colour=c) for c in COLOURS), *(Wish(mood=m) for m in MOODS), *(Wish(time=t) for t in TIMES)):
         assert np.abs(paint("oil", scene(), wish) - plain).mean() > 4, wish

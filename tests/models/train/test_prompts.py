@@ -1,8 +1,18 @@
 """Phrases: many, deterministic, with words, sentences and whole combinations never trained on."""
 
-from reverie.models.train.looks import LOOKS, MOODS
+from reverie.models.train.looks import LOOKS, MOODS, TIMES
 from reverie.models.train.looks.scene import Wish
-from reverie.models.train.prompts import COMBINATIONS, MOOD_PHRASES, _both, held_out, phrases, say, split, variants
+from reverie.models.train.prompts import (
+    COMBINATIONS,
+    MOOD_PHRASES,
+    TIME_PHRASES,
+    _both,
+    held_out,
+    phrases,
+    say,
+    split,
+    variants,
+)
 from reverie.models.train.vocabulary import NAMES
 
 EVERY = [(look, wish, *split(look, wish)) for look in LOOKS for wish in variants(look)]
@@ -16,8 +26,8 @@ def test_there_are_thousands_of_phrases_and_15_percent_are_held_out() -> None:
     assert not known & held
 
 
-def test_every_mood_has_words() -> None:
-    assert set(MOOD_PHRASES) == set(MOODS)
+def test_every_mood_and_time_of_day_has_words() -> None:
+    assert set(MOOD_PHRASES) == set(MOODS) and set(TIME_PHRASES) == set(TIMES)
 
 
 def test_a_phrase_asks_for_one_thing() -> None:

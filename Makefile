@@ -31,7 +31,7 @@ dev: $(VENV)/.dev $(SHARE)/.selfie
 sanitize: $(VENV)/.dev
 	for kind in thread address,undefined; do \
 		$(BIN)/cmake -S kernels -B build/sanitize/$${kind%%,*} -DREVERIE_SANITIZE=$$kind > /dev/null && \
-		$(BIN)/cmake --build build/sanitize/$${kind%%,*} --target replay -j || exit 1; \
+		$(BIN)/cmake --build build/sanitize/$${kind%%,*} --target replay emulate -j || exit 1; \
 	done
 	$(BIN)/python -m pytest tests/kernels/sanitize_machine.py
 

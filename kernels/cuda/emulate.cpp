@@ -3,33 +3,21 @@
 // emulate FILE SEED [WAIT]: a fibre a block, one step of a random one at a time.
 // emulate FILE threads [WAIT]: a thread a block.
 // WAIT is the index of a wait whose threshold is lowered by one, to show that it is noticed.
-#include <ucontext.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <random>
 #include <string>
 #include <thread>
 
 #include "../cpu/case.h"
-#include "interpreter.h"
+#include "fibres.h"
 
 namespace {
 
 using namespace reverie;
 
-constexpr std::size_t stack_bytes = 1 << 18, scratch_bytes = 8 << 20, margin = 128;
-constexpr long patience = 100'000;  // steps of fibres without a task done: they wait for ever
-
-struct Fibres {
-    ucontext_t scheduler;
-    std::vector<ucontext_t> contexts;
-    std::vector<char> done;
-    int current = -1;
-    long yields = 0;
-} fibres;
+constexpr std::size_t scratch_bytes = 8 << 20, margin = 128;
 
 // One order for all models, by how much of each is done: every block keeps to it, so that no two wait for each other.
 std::vector<std::int32_t> merged(const Program& p, int block) {
@@ -92,40 +80,13 @@ struct Launched {
     }
 };
 
-Launched* running;
-
-void enter(int block) {
-    running->block(block);
-    fibres.done[block] = 1;
-}
-
+// Gives up when nothing was done for long.
 void on_fibres(Launched& run, unsigned seed) {
-    const int blocks = run.c.workers;
-    std::vector<std::unique_ptr<char[]>> stacks;
-    running = &run;
-    fibres.done.assign(blocks, 0), fibres.contexts.assign(blocks, {});
-    for (int b = 0; b < blocks; ++b) {
-        stacks.emplace_back(new char[stack_bytes]);
-        getcontext(&fibres.contexts[b]);
-        fibres.contexts[b].uc_stack = {stacks[b].get(), 0, stack_bytes};
-        fibres.contexts[b].uc_link = &fibres.scheduler;
-        makecontext(&fibres.contexts[b], reinterpret_cast<void (*)()>(enter), 1, b);
-    }
-    std::mt19937 dice(seed);
-    std::vector<int> left(blocks);
-    for (int b = 0; b < blocks; ++b) left[b] = b;
     long before = -1;
-    for (long step = 1; !left.empty(); ++step) {
-        const std::size_t i = dice() % left.size();
-        fibres.current = left[i];
-        swapcontext(&fibres.scheduler, &fibres.contexts[left[i]]);
-        if (fibres.done[left[i]]) left[i] = left.back(), left.pop_back();
-        if (step % patience == 0) {
-            if (run.done() == before) run.abort = 1;
-            before = run.done();
-        }
-    }
-    fibres.current = -1;
+    cuda::fibres.run(run.c.workers, seed, [&run](int block) { run.block(block); }, [&] {
+        if (run.done() == before) run.abort = 1;
+        before = run.done();
+    });
 }
 
 void on_threads(Launched& run) {
@@ -135,12 +96,6 @@ void on_threads(Launched& run) {
 }
 
 }  // namespace
-
-void reverie::cuda::relax() {
-    if (fibres.current < 0) return std::this_thread::yield();
-    ++fibres.yields;
-    swapcontext(&fibres.contexts[fibres.current], &fibres.scheduler);
-}
 
 int main(int n, char** arguments) try {
     if (n < 3) throw std::runtime_error("usage: emulate FILE SEED|threads [WAIT]");
@@ -155,7 +110,7 @@ int main(int n, char** arguments) try {
             on_fibres(run, unsigned(std::atoi(arguments[2])));
     }
     const char* verdict = run.abort ? "GAVE UP" : run.holds() ? "agrees" : "DIFFERS";
-    std::printf("%d blocks, %ld yields: %s\n", c.workers, fibres.yields, verdict);
+    std::printf("%d blocks, %ld yields: %s\n", c.workers, cuda::fibres.yields, verdict);
     return run.abort || !run.holds();
 } catch (const std::exception& error) {
     std::fprintf(stderr, "emulate: %s\n", error.what());

@@ -55,6 +55,16 @@ class Place:
     signed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Tall:
+    """A vector's float32; the kernel has it as (rows, columns), component column * rows + row."""
+
+    program: Program
+    ref: Ref
+    rows: int
+    columns: int
+
+
 @dataclass
 class Plan:
     """What one model's part of the kernel is made of."""
@@ -63,7 +73,8 @@ class Plan:
     calls: list[Call] = field(default_factory=list)
     inputs: dict[str, NDArray[Any] | None] = field(default_factory=dict)  # None: filled before each launch
     outputs: list[str] = field(default_factory=list)
-    reads: dict[str, Place] = field(default_factory=dict)  # where the inputs that are maps come from
+    reads: dict[str, Place | Tall] = field(default_factory=dict)  # where inputs that are maps or vectors come from
+    writes: dict[str, Place | Tall] = field(default_factory=dict)  # where outputs that are such belong
 
     def call(self, op: str, text: str, cost: float = 0.0) -> None:
         self.calls.append(Call(self.model, op, text, cost))
@@ -76,7 +87,8 @@ class Kernel:
     source: str
     inputs: dict[str, NDArray[Any] | None]
     outputs: tuple[str, ...]
-    reads: dict[str, Place]
+    reads: dict[str, Place | Tall]
+    writes: dict[str, Place | Tall]
 
 
 def operators(program: Program, model: int) -> Iterator[tuple[str, list[Task]]]:
@@ -128,7 +140,8 @@ def kernel(plans: list[Plan], interleave: bool = True) -> Kernel:
         *(f"    {line}" for line in lines), f"    return ({', '.join(outputs)},)", "",
     ])  # fmt: skip
     reads = {name: place for plan in plans for name, place in plan.reads.items()}
-    return Kernel(source, inputs, outputs, reads)
+    writes = {name: place for plan in plans for name, place in plan.writes.items()}
+    return Kernel(source, inputs, outputs, reads, writes)
 
 
 def named(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reverie.kernels.neuron import layout
-from reverie.kernels.neuron.emit import CYCLES_PER_NS, Map, named
+from reverie.kernels.neuron.emit import CYCLES_PER_NS, Map, Place, named
+from reverie.kernels.program import Role
 from reverie.kernels.tasks import HEAD, Attention, Heads, Task
 
 if TYPE_CHECKING:
@@ -29,12 +30,16 @@ def heads(video: Video, op: str, task: Task) -> None:
         table = video.get(task.rope, np.float32, task.tokens * HEAD).reshape(task.tokens, 2, HEAD // 2)
         plan.inputs["rope_cosine"], plan.inputs["rope_sine"] = layout.rope(table)
     q, k, v = f"q_{i}", f"now_k_{i}", f"now_v_{i}"
+    asked = video.program.buffers[task.q.buffer].role is Role.OUTPUT
     for name, shape, memory in (
-        (q, (width, task.tokens), "private_hbm"), (k, (width, task.tokens), "shared_hbm"),
+        (q, (width, task.tokens), "shared_hbm" if asked else "private_hbm"), (k, (width, task.tokens), "shared_hbm"),
         (v, (task.tokens, width), "shared_hbm"),
     ):  # fmt: skip
         plan.call(op, f'{name} = nl.ndarray({shape}, nl.int8, buffer=nl.{memory}, name="{name}")')
     plan.outputs += [k, v]
+    if asked:
+        plan.outputs.append(q)
+        plan.writes[q] = Place(video.program, task.q, width, task.tokens, signed=True)
     video.maps[task.q] = Map(q, width, task.tokens)
     size, (cosine, sine) = 4 * min(512, task.tokens), (f"{named(op)}_cosine", f"{named(op)}_sine")
     for n0 in range(0, task.tokens, 512):

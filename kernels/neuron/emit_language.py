@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.kernels.neuron import layout
-from reverie.kernels.neuron.emit import BYTES_PER_NS, END, LANGUAGE_AT, Plan, named, operators
+from reverie.kernels.neuron.emit import BYTES_PER_NS, END, LANGUAGE_AT, Plan, Tall, named, operators
 from reverie.kernels.neuron.layout import Bytes, chunk
-from reverie.kernels.program import Program
+from reverie.kernels.program import Program, Role
 from reverie.kernels.reference_lanes import unpacked
 from reverie.kernels.tasks import HEAD, Embed, Norm, Pick, Project, Recollect, Ref, Task
+from reverie.kernels.validate import validate
 
 STREAM, STREAMS = 8192, 3  # bytes a partition of one transfer of weights, and how many are under way
 WAIT_NS = 300  # of an instruction for the one before it: other models' calls go between them
@@ -38,14 +39,16 @@ class Language:
         self.at = self.small
 
     def build(self) -> Plan:
+        """Raises: validate.Invalid."""
+        validate(self.program)
         ops = list(operators(self.program, self.model))
         self.tasks = [tasks[0] for _, tasks in ops]
-        self.plan.inputs |= {"token": None, "position": None, "fixed": layout.fixed()}
+        self.plan.inputs["fixed"] = layout.fixed()
         for number, (op, tasks) in enumerate(ops):
             getattr(self, type(tasks[0]).__name__.lower())(op, tasks, number)
-        whole = max(w.shape[1] for w in self.weights)
-        self.plan.inputs["llm_weights"] = np.concatenate(self.weights, 1) if whole else np.zeros((128, 0))
-        self.plan.inputs["llm_vectors"] = np.concatenate(self.vectors, 1)
+        for name, arrays in (("llm_weights", self.weights), ("llm_vectors", self.vectors)):
+            if arrays:
+                self.plan.inputs[name] = np.concatenate(arrays, 1)
         return self.plan
 
     # bookkeeping
@@ -84,25 +87,57 @@ class Language:
                 return chunk(width // 2 if task.gated else width)
         return chunk(width)
 
+    def vector(self, op: str, ref: Ref, rows: int, size: int) -> tuple[str, int]:
+        """A vector on chip, and its partitions: one that an operator made, or one that is read from HBM.
+
+        Raises: ValueError if nothing was written there.
+        """
+        if ref in self.names:
+            return self.names[ref]
+        buffer = self.program.buffers[ref.buffer]
+        if buffer.role in (Role.ARENA, Role.OUTPUT):
+            raise ValueError(f"{buffer.name} at {ref.offset} is read before it is written")
+        given, name = f"{named(buffer.name)}_{ref.offset}", f"w_{named(op)}_{named(buffer.name)}"
+        self.plan.inputs[given] = None
+        self.plan.reads[given] = Tall(self.program, ref, rows, size // rows)
+        place = self.place(4 * size // rows)
+        self.plan.call(op, f"{name} = v.load({given}, {rows}, 0, {size // rows}, nl.float32, {place})", 10)
+        self.names[ref] = name, rows
+        return self.names[ref]
+
+    def kept(self, op: str, ref: Ref, name: str, rows: int, size: int) -> None:
+        """A vector that an operator made; what a launch is asked for goes out."""
+        self.names[ref] = name, rows
+        if self.program.buffers[ref.buffer].role is Role.OUTPUT:
+            shown = f"{named(op)}_shown"
+            kind = f'nl.ndarray(({rows}, {size // rows}), nl.float32, buffer=nl.shared_hbm, name="{shown}")'
+            self.plan.call(op, f"{shown} = {kind}")
+            self.plan.call(op, f"nisa.dma_copy({shown}, {name})")
+            self.plan.outputs.append(shown)
+            self.plan.writes[shown] = Tall(self.program, ref, rows, size // rows)
+
     # operators
 
     def embed(self, op: str, tasks: Sequence[Task], number: int) -> None:
         task = tasks[0]
         assert isinstance(task, Embed)
+        if task.count != 1:
+            raise ValueError(f"{op}: only decoding is emitted, one position and RMS norms")
+        self.plan.inputs["token"] = None
         rows = chunk(task.width)
         table = unpacked(self.get(task.weight, np.int8, task.vocabulary * task.width), task.vocabulary)
         self.plan.inputs["llm_table"] = table.astype(layout.BF16)
         self.plan.inputs["llm_steps"] = self.get(task.scale, F, task.vocabulary).reshape(-1, 1)
         x = self.tile(op, "x", rows, task.width // rows)
         self.plan.call(op, f"w.embed(llm_table, llm_steps, token, {x}, {task.width}, {self.work})", 2000)
-        self.names[task.y] = x, rows
+        self.kept(op, task.y, x, rows, task.width)
 
     def project(self, op: str, tasks: Sequence[Task], number: int) -> None:
         task = tasks[0]
         assert isinstance(task, Project)
         if task.count != 1 or task.norm == Norm.LAYER:
             raise ValueError(f"{op}: only decoding is emitted, one position and RMS norms")
-        x, rows = self.names[task.x]
+        x, rows = self.vector(op, task.x, chunk(task.width), task.width * (1 + task.gated))
         width = task.width // rows
         if task.norm == Norm.RMS:
             gain = self.fetch(op, "gain", layout.tall(self.get(task.gain, F, task.width), rows), rows)
@@ -125,7 +160,9 @@ class Language:
         self.weights.append(layout.matrix(whole, rows, columns))
         scale = self.fetch(op, "scale", layout.tall(self.get(task.scale, F, task.outs), columns), columns)
         y = self.tile(op, "y", columns, count)
-        residual = self.names[task.residual][0] if task.residual.buffer >= 0 else "None"
+        residual = "None"
+        if task.residual.buffer >= 0:
+            residual, _ = self.vector(op, task.residual, columns, task.outs)
         each, waiting = max(1, STREAM // (2 * block)), ""
         for tile in range(0, count, each):
             tiles = min(each, count - tile)
@@ -141,12 +178,15 @@ class Language:
             self.slot += 1
         self.plan.call(op, waiting, WAIT_NS)
         self.column += count * block
-        self.names[task.y] = y, columns
+        self.kept(op, task.y, y, columns, task.outs)
 
     def recollect(self, op: str, tasks: Sequence[Task], number: int) -> None:
         task = tasks[0]
         assert isinstance(task, Recollect)
-        qkv, _ = self.names[task.qkv]
+        if task.count != 1:
+            raise ValueError(f"{op}: only decoding is emitted, one position and RMS norms")
+        self.plan.inputs["position"] = None
+        qkv, _ = self.vector(op, task.qkv, HEAD, HEAD * (task.heads + 2 * task.groups))
         if "llm_cosine" not in self.plan.inputs:
             table = self.get(task.rope, F, task.context * HEAD).reshape(task.context, 2, HEAD // 2)
             self.plan.inputs["llm_cosine"], self.plan.inputs["llm_sine"] = layout.rope(table)
@@ -179,12 +219,13 @@ class Language:
             (f"w.keep({turned}, {qkv}, {caches}, here, {first}, {end})", 0),
         ):  # fmt: skip
             self.plan.call(op, text, cost)
-        self.names[task.y] = seen, HEAD
+        self.kept(op, task.y, seen, HEAD, HEAD * task.heads)
 
     def pick(self, op: str, tasks: Sequence[Task], number: int) -> None:
         task = tasks[0]
         assert isinstance(task, Pick)
-        logits, rows = self.names[task.logits]
+        self.plan.inputs["position"] = None
+        logits, rows = self.vector(op, task.logits, chunk(task.vocabulary), task.vocabulary)
         if task.vocabulary < 8 * rows:
             raise ValueError(f"{op}: at least {8 * rows} tokens are searched, got {task.vocabulary}")
         self.plan.call(op, 'next_token = nl.ndarray((1, 1), nl.int32, buffer=nl.shared_hbm, name="next_token")')

@@ -13,6 +13,7 @@ from reverie.kernels.neuron.emit import BYTES_PER_NS, CYCLES_PER_NS, HALF, VIDEO
 from reverie.kernels.neuron.layout import Bytes, chunk
 from reverie.kernels.program import Program, Role
 from reverie.kernels.tasks import Conv, Modulate, Picture, Ref, Task, Unshuffle
+from reverie.kernels.validate import validate
 
 SCRATCH = 4 * 4096  # bytes of an operator's epilogue
 CALL_NS = 3000  # TensorE's time in one call, about: the LLM's calls go between them
@@ -45,6 +46,8 @@ class Video:
         self.turn = self.banks = self.blocks = 0
 
     def build(self) -> Plan:
+        """Raises: validate.Invalid."""
+        validate(self.program)
         self.plan.inputs["fixed"] = layout.fixed()
         for op, tasks in operators(self.program, self.model):
             getattr(self, type(tasks[0]).__name__.lower())(op, tasks)
@@ -87,6 +90,7 @@ class Video:
         self.plan.call(op, f"{name} = {kind}")
         if shared:
             self.plan.outputs.append(name)
+            self.plan.writes[name] = Place(self.program, ref, channels, pixels)
         return name
 
     def source(self, ref: Ref, channels: int, pixels: int, signed: bool = False) -> str:
@@ -104,11 +108,14 @@ class Video:
     # operators
 
     def unshuffle(self, op: str, tasks: Sequence[Task]) -> None:
-        """Nothing: whoever launches gives the picture channel-major, (16, pixels)."""
+        """Nothing, or a copy: whoever launches gives the picture channel-major, (16, pixels)."""
         task = tasks[0]
         assert isinstance(task, Unshuffle)
         self.plan.inputs["frame"] = None
-        self.maps[task.y] = Map("frame", 16, task.width // 2 * all_rows(tasks))
+        pixels = task.width // 2 * all_rows(tasks)
+        self.maps[task.y] = Map("frame", 16, pixels)
+        if self.program.buffers[task.y.buffer].role is Role.OUTPUT:
+            self.plan.call(op, f"nisa.dma_copy({self.output(op, task.y, 16, pixels)}, frame)")
 
     def conv(self, op: str, tasks: Sequence[Task]) -> None:
         task = tasks[0]
@@ -230,6 +237,7 @@ class Video:
         self.plan.inputs["frame"] = None
         source, residual = "frame", self.source(task.residual, 16, pixels)
         y, at = self.output(op, task.y, 12, pixels), self.half()
+        self.plan.writes.pop(y, None)  # cells of pixels, not a map: see feed.py
         vectors, place = self.fetch(op, 1, layout.picture_vectors(task, self.get), at)
         self.plan.inputs["colour"] = layout.picture_matrix(task, self.get)
         self.plan.call(op, f"matrix = v.load(colour, 96, 0, 96, nl.float32, {place})", 10)

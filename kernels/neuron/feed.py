@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reverie.kernels.neuron import layout
-from reverie.kernels.neuron.emit import Kernel
+from reverie.kernels.neuron.emit import Kernel, Place, Tall
 from reverie.kernels.neuron.layout import Bytes
 from reverie.kernels.program import Program
-from reverie.kernels.tasks import BLOCK, BLOCK_BYTES, HEAD, Attention, Embed, Pick, Picture, Recollect, Task
+from reverie.kernels.tasks import (
+    BLOCK,
+    BLOCK_BYTES,
+    HEAD,
+    Attention,
+    Embed,
+    Heads,
+    Pick,
+    Picture,
+    Recollect,
+    Task,
+    Unshuffle,
+)
 
 U8 = NDArray[np.uint8]
 LEVEL = 128  # of the four channels that fill up a cell
@@ -31,17 +44,53 @@ def _filled(kernel: Kernel, program: Program, get: Bytes) -> dict[str, NDArray[A
     for task in tasks:
         if isinstance(task, Embed):
             given["token"] = get(task.tokens, np.int32, 1).reshape(1, 1)
-        elif isinstance(task, Pick):
+        elif isinstance(task, (Pick, Recollect)):
             given["position"] = get(task.position, np.int32, 1).reshape(1, 1)
-        elif isinstance(task, Picture):
+        elif isinstance(task, (Picture, Unshuffle)):
             given["frame"] = cells(_frame(tasks, get))
     given |= _ring(tasks, get) | _caches(tasks, get)
     for name, place in kernel.reads.items():
         if place.program is not program:
             continue
+        if isinstance(place, Tall):
+            vector = get(place.ref, np.float32, place.rows * place.columns)
+            given[name] = np.ascontiguousarray(vector.reshape(place.columns, place.rows).T)
+            continue
         columns = get(place.ref, np.uint8, place.pixels * place.channels).reshape(place.pixels, place.channels).T
         given[name] = (columns ^ 128).view(np.int8) if place.signed else np.ascontiguousarray(columns)
     return given
+
+
+def take(
+    kernel: Kernel, outputs: Sequence[NDArray[Any]], given: dict[str, NDArray[Any]], *models: tuple[Program, Bytes]
+) -> None:  # fmt: skip
+    """Put what a launch made where the programs have it: the outputs, and the caches among what was given."""
+    made = dict(zip(kernel.outputs, outputs, strict=True))
+    for program, get in models:
+        tasks = [node.task for node in program.nodes]
+        for name, place in kernel.writes.items():
+            if place.program is program:
+                _put(place, made[name], get)
+        for i, (kv, block) in enumerate({t.kv: t for t in tasks if isinstance(t, Heads)}.items()):
+            packed = get(kv, np.uint8, block.heads * -(-block.tokens // BLOCK) * BLOCK_BYTES)
+            packed[:] = layout.packed(made[f"now_k_{i}"], made[f"now_v_{i}"], block.heads)
+        for i, cache in enumerate(t.cache for t in tasks if isinstance(t, Recollect)):
+            both = np.stack([given["llm_keys"][i].T, given["llm_values"][i]])
+            get(cache, np.float32, both.size)[:] = both.reshape(-1)
+        for task in tasks:
+            if isinstance(task, Pick):
+                get(task.token, np.int32, 1)[:] = made["next_token"][0]
+                get(task.position, np.int32, 1)[:] = made["next_position"][0]
+        if shown := [task for task in tasks if isinstance(task, Picture)]:
+            whole = frame(made["shown"], 2 * max(task.end for task in shown), shown[0].width)
+            get(shown[0].y, np.uint8, whole.size)[:] = whole.reshape(-1)
+
+
+def _put(place: Place | Tall, array: NDArray[Any], get: Bytes) -> None:
+    rows = array ^ -128 if isinstance(place, Place) and place.signed else array
+    flat = np.ascontiguousarray(rows.T).reshape(-1)
+    flat = flat.view(np.uint8) if isinstance(place, Place) else flat
+    get(place.ref, flat.dtype, flat.size)[:] = flat
 
 
 def cells(frame: U8) -> U8:
@@ -58,9 +107,9 @@ def frame(columns: U8, height: int, width: int) -> U8:
 
 
 def _frame(tasks: list[Task], get: Bytes) -> U8:
-    shown = [task for task in tasks if isinstance(task, Picture)]
-    height, width = 2 * max(task.end for task in shown), shown[0].width
-    return get(shown[0].source, np.uint8, height * width * 3).reshape(height, width, 3)
+    seen = [(t.source if isinstance(t, Picture) else t.x, t) for t in tasks if isinstance(t, (Picture, Unshuffle))]
+    height, width = 2 * max(task.end for _, task in seen), seen[0][1].width
+    return get(seen[0][0], np.uint8, height * width * 3).reshape(height, width, 3)
 
 
 def _ring(tasks: list[Task], get: Bytes) -> dict[str, NDArray[Any]]:

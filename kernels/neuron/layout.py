@@ -133,6 +133,22 @@ def keys_values(blocks: NDArray[np.uint8], heads: int, count: int) -> tuple[NDAr
     return np.ascontiguousarray(k.T), np.ascontiguousarray(v)
 
 
+def packed(k: NDArray[np.int8], v: NDArray[np.int8], heads: int) -> NDArray[np.uint8]:
+    """The inverse: (D, S) and (S, D) as a CPU's blocks, head by head, with -128 * sum of each key; zeros at the end."""
+    blocks = -(-len(v) // BLOCK)
+    made = np.zeros((heads, blocks, BLOCK_BYTES), np.uint8)
+    keys, values = (np.zeros((blocks * BLOCK, heads, HEAD), np.int8) for _ in range(2))
+    keys[: len(v)], values[: len(v)] = k.T.reshape(-1, heads, HEAD), v.reshape(-1, heads, HEAD)
+    split = keys.reshape(blocks, 4, 16, heads, 16, 4).transpose(3, 0, 1, 4, 2, 5)
+    size = BLOCK * HEAD
+    made[..., :size] = np.ascontiguousarray(split).reshape(heads, blocks, size).view(np.uint8)
+    split = values.reshape(blocks, 16, 4, heads, 4, 16).transpose(3, 0, 4, 1, 5, 2)
+    made[..., size : 2 * size] = np.ascontiguousarray(split).reshape(heads, blocks, size).view(np.uint8)
+    sums = -128 * keys.astype(np.int32).sum(2).T.reshape(heads, blocks, BLOCK)
+    made[..., 2 * size :] = np.ascontiguousarray(sums, np.int32).view(np.uint8)
+    return made.reshape(-1)
+
+
 def rope(table: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(S, 2, K / 2) cosines and sines as (128, S) each, for two heads side by side."""
     cosine, sine = (np.ascontiguousarray(np.tile(table[:, i].T, (4, 1))) for i in (0, 1))

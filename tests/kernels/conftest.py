@@ -1,4 +1,4 @@
-"""Kernel tests share the programs of tests/rig; sanitize_machine.py runs the cases of test_reference.py."""
+"""Kernel tests share the programs of tests/rig; sanitize_machine.py runs them with sanitizers."""
 
 import sys
 from pathlib import Path

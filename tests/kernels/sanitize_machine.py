@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rig.cases import CASES
 from rig.programs import U8, buffers, dice, draft, left, lowered, save, waits
-from test_reference import CASES
 
 from reverie.kernels.program import Builder, Program, Role, join
 from reverie.kernels.tasks import Modulate, Ref
@@ -79,6 +79,30 @@ def test_the_video_program_is_clean(kind: str, video: tuple[Program, dict[str, U
     clean(kind, saved(tmp_path / "program", *video, epochs=2))
 
 
+def interpreted(kind: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """By the GPU's interpreter, a thread a block."""
+    environment = os.environ | {"TSAN_OPTIONS": "halt_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    command = [str(BUILT / kind / "emulate"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_interpreter_of_gpus_is_clean(kind: str, tmp_path: Path) -> None:
+    for seed in range(3):
+        (one, first), (two, second) = draft(dice(seed), 3), draft(dice(seed + 50), 3, "other")
+        done = interpreted(kind, saved(tmp_path / "program", join([one, two]), first | second), "threads")
+        assert done.returncode == 0 and "agrees" in done.stdout, (done.stdout + done.stderr)[-4000:]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_task_is_clean_for_gpus(kind: str, tmp_path: Path) -> None:
+    for case in CASES.values():
+        bench, tasks = case(1)
+        bench.builder.op("op", tasks)
+        done = interpreted(kind, saved(tmp_path / "program", bench.builder.finish(2), bench.given, 1), "threads")
+        assert done.returncode == 0 and "agrees" in done.stdout, (done.stdout + done.stderr)[-4000:]
+
+
 # --- and a race is seen ---
 
 
@@ -115,4 +139,6 @@ def test_a_threshold_lowered_by_one_is_a_race(why: str, producers: int, tmp_path
     path = saved(tmp_path / "program", program, contents, 1)
     clean("thread", path)
     done = replay("thread", path, 0)
+    assert done.returncode == 66 and "ThreadSanitizer: data race" in done.stderr, done.stdout + done.stderr
+    done = interpreted("thread", path, "threads", 0)
     assert done.returncode == 66 and "ThreadSanitizer: data race" in done.stderr, done.stdout + done.stderr

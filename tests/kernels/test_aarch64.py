@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from rig.cases import CASES
 from rig.programs import U8, buffers, dice, draft, left, save
-from test_reference import CASES
 
 from reverie.kernels.program import Program, join
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from test_reference import Bench
+from rig.cases import Bench
 
 from reverie.kernels import reference
 from reverie.kernels.program import Role

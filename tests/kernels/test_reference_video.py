@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from test_reference import CASES
+from rig.cases import CASES
 
 from reverie.kernels import reference
 from reverie.kernels.reference_lanes import unpacked
@@ -110,7 +110,7 @@ def test_heads_are_normed_turned_and_packed() -> None:
         assert not k[t.tokens :].any()
 
 
-@pytest.mark.parametrize("name", ["attention", "attention over whole blocks"])
+@pytest.mark.parametrize("name", ["attention, sharp", "attention over whole blocks, sharp"])
 def test_attention_is_a_softmax_over_all_frames_and_the_style(name: str) -> None:
     ran = Ran(name)
     t = ran.tasks[0]

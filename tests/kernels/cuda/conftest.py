@@ -1,4 +1,4 @@
-"""CUDA tests share the programs of tests/rig and the cases of tests/kernels/test_reference.py."""
+"""CUDA tests share the programs of tests/rig and the cases of tests/rig/cases.py."""
 
 import sys
 from pathlib import Path

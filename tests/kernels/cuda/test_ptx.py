@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rig.cases import CASES, Bench, attention, heads
 from rig.programs import buffers, dice, draft, left
 from rig.ptx import Memory, Text, launch, parse
-from test_reference import CASES, Bench, attention, heads
 
 from reverie.kernels import reference
 from reverie.kernels.cuda import compiler

@@ -1,4 +1,4 @@
-"""Neuron tests run emitted kernels on the simulator, and share the cases of tests/kernels/test_reference.py."""
+"""Neuron tests run emitted kernels on the simulator, and share the cases of tests/rig/cases.py."""
 
 import importlib
 import sys

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from rig.neuron import compiled, llm, video
 
-from reverie.kernels import reference
 from reverie.kernels.neuron.emit import Plan, interleaved, kernel, named, one_after_the_other
 from reverie.kernels.neuron.emit_language import Language
 from reverie.kernels.neuron.emit_video import Video
-from reverie.kernels.neuron.feed import feed, frame
+from reverie.kernels.neuron.feed import feed
 from reverie.kernels.neuron.nkisim import shim
 from reverie.kernels.neuron.nkisim.machine import Machine
 
@@ -48,7 +47,7 @@ def test_an_operators_name_becomes_an_identifier() -> None:
 
 @pytest.fixture(scope="module")
 def both():
-    """Frame and token of the whole program in one interleaved kernel, and what the reference makes of the same."""
+    """Frame and token of the whole program in one interleaved kernel, without arithmetic: see test_reference.py for it."""
     pictures, language = video(HEIGHT, WIDTH), llm()
     plans = [
         Video(pictures.program, 0, pictures.get, first=True).build(),
@@ -56,29 +55,17 @@ def both():
     ]
     made = kernel(plans)
     given = feed(made, (pictures.program, pictures.get), (language.program, language.get))
-    outputs, machine = shim.run(compiled(made), given)
-    for each in (pictures, language):
-        reference.launch(each.program, 0, each.buffers)
-    return made, dict(zip(made.outputs, outputs, strict=True)), machine, pictures, language
-
-
-def test_a_frame_and_a_token_of_one_kernel_are_the_references(both) -> None:
-    _, outputs, _, pictures, language = both
-    assert int(outputs["next_token"][0, 0]) == language.word("llm.token")
-    shown = frame(outputs["shown"], HEIGHT, WIDTH)
-    wanted = pictures.buffers[pictures.program.find("shown")][: shown.size].reshape(shown.shape)
-    error = np.mean((shown.astype(float) - wanted) ** 2)
-    assert 10 * np.log10(255**2 / max(error, 1e-9)) > 37
-    assert shown.std() > 20
+    _, machine = shim.run(compiled(made), given, Machine(computing=False))
+    return machine, pictures, language
 
 
 def test_the_whole_program_stays_inside_the_memories(both) -> None:
-    machine = both[2]
+    machine = both[0]
     assert machine.peak["sbuf"] <= 196_608 and machine.peak["psum"] <= 16_384
 
 
 def test_both_models_run_at_the_same_time(both) -> None:
-    _, _, machine, pictures, language = both
+    machine, pictures, language = both
     spans: dict[str, tuple[float, float]] = {}
     for event in machine.events:
         model = event.label.split("/")[0]
@@ -89,12 +76,12 @@ def test_both_models_run_at_the_same_time(both) -> None:
 
 
 def test_interleaving_shortens_the_makespan(both) -> None:
-    made, _, interleaved_machine, pictures, language = both
-    given = feed(made, (pictures.program, pictures.get), (language.program, language.get))
+    interleaved_machine, pictures, language = both
     plans = [
         Video(pictures.program, 0, pictures.get, first=True).build(),
         Language(language.program, 0, language.get).build(),
     ]
-    machine = Machine(computing=False)
-    shim.run(compiled(kernel(plans, interleave=False)), given, machine)
+    made, machine = kernel(plans, interleave=False), Machine(computing=False)
+    given = feed(made, (pictures.program, pictures.get), (language.program, language.get))
+    shim.run(compiled(made), given, machine)
     assert max(e.end for e in interleaved_machine.events) < max(e.end for e in machine.events)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from rig.cases import conv
 from rig.neuron import compiled
-from test_reference import conv
 
 from reverie.kernels import reference
 from reverie.kernels.neuron import emit_mx

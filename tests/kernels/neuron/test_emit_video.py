@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rig.cases import CASES, Bench
 from rig.neuron import compiled
-from test_reference import CASES, Bench
 
 from reverie.kernels import reference
 from reverie.kernels.neuron import tiles
@@ -19,10 +19,7 @@ from reverie.kernels.neuron.nkisim import shim
 from reverie.kernels.neuron.nkisim.machine import Machine
 from reverie.kernels.neuron.nkisim.tensor import Violation
 from reverie.kernels.program import Program
-from reverie.kernels.reference_video import keys_values
-from reverie.kernels.tasks import BLOCK, BLOCK_BYTES, HEAD, Attention, Conv, Heads, Picture, Ref, Task
-
-MAPS = [name for name in CASES if name.startswith(("conv", "modulate", "picture"))]
+from reverie.kernels.tasks import Conv, Picture, Ref, Task
 
 
 def case(name: str, seed: int = 7) -> tuple[Program, Bytes]:
@@ -60,48 +57,16 @@ def shown(made: dict[str, np.ndarray], task: Task) -> np.ndarray:
     return frame(array, 12, 48).reshape(-1) if isinstance(task, Picture) else array.T.reshape(-1)
 
 
-@pytest.mark.parametrize(
-    ("name", "pack"), [*((name, True) for name in MAPS), *((name, False) for name in MAPS if "3x3" in name)]
-)
-def test_an_operator_gives_the_bytes_of_the_reference(name: str, pack: bool) -> None:
+@pytest.mark.parametrize("name", [name for name in CASES if "3x3" in name])
+def test_shifted_matmuls_give_the_bytes_of_packed_taps(name: str) -> None:
+    """Packed taps are compared with the reference in test_reference.py."""
     program, get = case(name)
-    plan = Video(program, 0, get, pack=pack).build()
-    task = program.nodes[0].task
-    got = shown(outputs(kernel([plan]), program, get), task)
-    np.testing.assert_array_equal(got, want(program, get, task.y, got.size))  # type: ignore[attr-defined]
-
-
-def test_heads_give_the_reference_keys_and_values() -> None:
-    program, get = case("heads")
-    task = program.nodes[0].task
-    assert isinstance(task, Heads)
-    made = outputs(kernel([Video(program, 0, get).build()]), program, get)
-    blocks = -(-task.tokens // BLOCK)
-    kv = want(program, get, task.kv, task.heads * blocks * BLOCK_BYTES).reshape(task.heads, blocks, BLOCK_BYTES)
-    both = [keys_values(each) for each in kv]
-    keys = np.concatenate([k[: task.tokens] for k, _ in both], 1)
-    np.testing.assert_array_equal(made["now_v_0"], np.concatenate([v[: task.tokens] for _, v in both], 1))
-    assert np.abs(made["now_k_0"].T - keys).max() <= 1 and (keys == made["now_k_0"].T).mean() > 0.999
-
-
-def attention(name: str) -> tuple[Program, Bytes]:
-    """With queries as small as `heads` makes them: exp needs no maximum then."""
-    program, get = case(name)
-    task = program.nodes[0].task
-    assert isinstance(task, Attention)
-    queries = get(task.q, np.uint8, task.tokens * task.heads * HEAD)
-    queries[:] = 128 + (queries.astype(int) - 128) // 6
-    return program, get
-
-
-@pytest.mark.parametrize("name", ["attention", "attention over whole blocks"])
-def test_attention_is_near_the_reference(name: str) -> None:
-    """The reference rounds its weights to bytes, the kernel its scaled queries and its weights to bfloat16."""
-    program, get = attention(name)
-    task = program.nodes[0].task
-    got = shown(outputs(kernel([Video(program, 0, get).build()]), program, get), task)
-    off = np.abs(got.astype(int) - want(program, get, task.y, got.size))  # type: ignore[attr-defined]
-    assert off.max() <= 10 and off.mean() < 1
+    made = [
+        shown(outputs(kernel([Video(program, 0, get, pack=pack).build()]), program, get), program.nodes[0].task)
+        for pack in (False, True)
+    ]
+    np.testing.assert_array_equal(*made)
+    assert made[0].std() > 5
 
 
 @pytest.mark.parametrize(
@@ -125,15 +90,6 @@ def test_a_broken_tile_is_noticed(before: str, after: str) -> None:
             np.testing.assert_array_equal(got, want(program, get, task.y, got.size))  # type: ignore[attr-defined]
     finally:
         exec(compile(source, tiles.__file__, "exec"), tiles.__dict__)
-
-
-def test_a_stale_slot_is_noticed() -> None:
-    program, get = attention("attention")
-    made = kernel([Video(program, 0, get).build()])
-    right, given = shown(outputs(made, program, get), program.nodes[0].task), feed(made, (program, get))
-    given["old_k_0"] = given["recent_k_0"]
-    wrong = dict(zip(made.outputs, shim.run(compiled(made), given)[0], strict=True))
-    assert np.abs(shown(wrong, program.nodes[0].task).astype(int) - right).max() > 3
 
 
 def test_capacity_off_by_one_is_noticed() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_reference import CASES
+from rig.cases import CASES
 
 from reverie.kernels.neuron import layout
 from reverie.kernels.reference_video import keys_values

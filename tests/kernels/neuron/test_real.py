@@ -11,7 +11,7 @@ import sys
 sys.path[:0] = {places!r}
 import nki
 import numpy as np
-from test_reference import CASES
+from rig.cases import CASES
 from reverie.kernels import reference
 from reverie.kernels.machine import memory
 from reverie.kernels.neuron.emit import kernel

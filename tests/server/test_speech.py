@@ -1,14 +1,13 @@
 """Spoken prompts: a voice of espeak-ng, and what is no voice."""
 
 import io
-import shutil
-import subprocess
 import wave
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from rig.voice import speak
 
 from reverie.server import speech
 
@@ -25,11 +24,10 @@ def wav(samples: np.ndarray, rate: int = 16_000) -> bytes:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    if shutil.which("espeak-ng") is None:
-        pytest.skip("the Debian package espeak-ng is not installed")
-    path = tmp_path_factory.mktemp("voice") / "said.wav"
-    subprocess.run(["espeak-ng", "-w", str(path), "pencil sketch, black and white"], check=True, timeout=60)
-    return path.read_bytes()
+    try:
+        return speak("pencil sketch, black and white", tmp_path_factory.mktemp("voice") / "said.wav").read_bytes()
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
 
 
 @needs

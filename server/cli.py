@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         _serve_options,
+        _fleet_options,
         _restyle_options,
         _models_options,
         _search_options,
@@ -70,6 +71,24 @@ def _serve_options(commands: Commands) -> None:
     serve.add_argument("--device", help="where it runs (cpu)")
     serve.add_argument("--max-sessions", type=int, help="sessions at once (4)")
     serve.set_defaults(run=_serve)
+
+
+def _fleet_options(commands: Commands) -> None:
+    fleet = commands.add_parser("fleet", help="serve with many nodes on Ray, as many as clients need")
+    fleet.add_argument(
+        "--ray", default="local", metavar="HOST:PORT", help="a cluster; without it one is started on this machine"
+    )
+    fleet.add_argument("--nodes", type=int, default=1, help="at least (1)")
+    fleet.add_argument("--max-nodes", type=int, default=8, help="at most (8)")
+    fleet.add_argument("--cpus", type=float, default=2, help="cores that a node on a CPU takes (2)")
+    fleet.add_argument("--patience-s", type=float, default=60, help="seconds of quiet before a node goes (60)")
+    fleet.add_argument("--drain-s", type=float, default=300, help="seconds that its sessions may still last (300)")
+    fleet.add_argument("--host", help="address to listen on (127.0.0.1; 0.0.0.0 for other machines)")
+    fleet.add_argument("--port", type=int, help="port of the first node, the others follow; 0 for any free ones (8080)")
+    fleet.add_argument("--model", help="model that serves sessions (nano)")
+    fleet.add_argument("--device", help="where it runs; a node takes one GPU or one NeuronCore (cpu)")
+    fleet.add_argument("--max-sessions", type=int, help="sessions at once of each node (4)")
+    fleet.set_defaults(run=_fleet)
 
 
 def _restyle_options(commands: Commands) -> None:
@@ -186,6 +205,18 @@ def _serve(args: argparse.Namespace) -> int:
     except CannotListen as error:
         print(f"reverie serve: {error}", file=sys.stderr)
         return BAD_INPUT
+    return 0
+
+
+def _fleet(args: argparse.Namespace) -> int:
+    from reverie.models import registry
+    from reverie.server.ray_fleet import Wanted, run
+    from reverie.server.settings import from_environment
+
+    names = ("host", "port", "model", "device", "max_sessions")
+    settings = from_environment(**{name: getattr(args, name) for name in names})
+    registry.check(settings.model, settings.device)
+    run(settings, Wanted(args.nodes, args.max_nodes, args.cpus, args.patience_s, args.drain_s), args.ray)
     return 0
 
 

@@ -242,10 +242,14 @@ class Node:
         self.visits.add(visit)
         visit.add_done_callback(self.visits.discard)
 
-    async def hang_up(self, timeout_s: float = 2.0) -> None:
-        """Tell every client that its session ends, and wait until it is told; before the sockets are closed."""
+    async def drain(self) -> None:
+        """Take no new sessions, and let the fleet know; those that run go on."""
         self.draining = True
         await self.fleet.say()
+
+    async def hang_up(self, timeout_s: float = 2.0) -> None:
+        """Tell every client that its session ends, and wait until it is told; before the sockets are closed."""
+        await self.drain()
         for over in [session.over for session in self.sessions] + [made.over for made in self.resources.values()]:
             over.set()
         if self.visits:

@@ -6,7 +6,7 @@ import importlib.util
 import os
 from typing import Any
 
-from reverie.server.settings import quiet_ray
+from reverie.server.settings import prepare_ray
 
 LOCAL = "local"
 NAMESPACE = "reverie"
@@ -24,14 +24,14 @@ def connect(address: str, cpus: int = 0) -> Any:
     """
     if importlib.util.find_spec("ray") is None:
         raise ValueError("this needs Ray, which is not installed: pip install 'reverie[fleet]'")
-    quiet_ray()
+    prepare_ray(address == LOCAL)
     import ray
 
     told: dict[str, Any] = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
         told |= {
             "address": "local", "num_cpus": cpus or os.cpu_count(), "include_dashboard": False,
-            "object_store_memory": OBJECTS_BYTES, "_node_ip_address": "127.0.0.1",
+            "object_store_memory": OBJECTS_BYTES,
         }  # fmt: skip
     else:
         told["address"] = address

@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import uvicorn
 from starlette.applications import Starlette
@@ -49,7 +49,18 @@ def serve(settings: Settings) -> None:
         _serve(listening, settings)
 
 
-def _serve(listening: socket.socket, settings: Settings) -> None:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A server that may begin."""
+
+    server: Server
+    app: Starlette
+    url: str
+    certificate: tls.Certificate | None
+
+
+def made(listening: socket.socket, settings: Settings) -> Made:
+    """A server for a socket that is bound.  Raises ValueError on a setting that cannot be used."""
     host, port = listening.getsockname()[:2]
     certificate = _certificate(settings)
     there = _reached(settings, host, certificate)
@@ -61,16 +72,21 @@ def _serve(listening: socket.socket, settings: Settings) -> None:
         timeout_graceful_shutdown=3,
         ssl_certfile=certificate.cert if certificate else None, ssl_keyfile=certificate.key if certificate else None,
     )  # fmt: skip
-    if warning := exposed(settings, host):
+    return Made(Server(config, app), app, url, certificate)
+
+
+def _serve(listening: socket.socket, settings: Settings) -> None:
+    ours = made(listening, settings)
+    if warning := exposed(settings, listening.getsockname()[0]):
         print(warning, file=sys.stderr, flush=True)
-    print(f"Reverie is at {url} (loading {settings.model})", flush=True)
-    if certificate is not None and certificate.made_here:
-        print(f"Browsers warn of its certificate, which was made here; its SHA-256 is\n{certificate.fingerprint}")
+    print(f"Reverie is at {ours.url} (loading {settings.model})", flush=True)
+    if ours.certificate is not None and ours.certificate.made_here:
+        print(f"Browsers warn of its certificate, which was made here; its SHA-256 is\n{ours.certificate.fingerprint}")
     if settings.lan:
-        app.state.access.door = lan.Door(lambda token: print(lan.invitation(url, token), flush=True))
+        ours.app.state.access.door = lan.Door(lambda token: print(lan.invitation(ours.url, token), flush=True))
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends cleanly, then raises them once more
         signal.signal(number, lambda *_: None)
-    asyncio.run(Server(config, app).serve(sockets=[listening]))
+    asyncio.run(ours.server.serve(sockets=[listening]))
 
 
 def exposed(settings: Settings, host: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -156,9 +157,11 @@ def for_programs(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
-def quiet_ray() -> None:
-    """Ray tells its makers how it is used unless this is set."""
+def prepare_ray(local: bool) -> None:
+    """Ray tells nobody how it is used; one that we start answers only who has its token, for it listens everywhere."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if local and "RAY_AUTH_MODE" not in os.environ:
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def _convert(variable: str, text: str, default: Any) -> Any:

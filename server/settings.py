@@ -19,7 +19,7 @@ LIMITS = (
     ("start_bitrate", 100, 50_000),
     ("max_recording_s", 1, 86_400), ("max_recording_mb", 1, 1_000_000),
     ("tenant_sessions", 0, 1_000_000), ("effect_ms", 1, 10_000), ("effect_mb", 128, 1_000_000),
-    ("moment_days", 1, 36_500), ("moment_mb", 0, 1_000_000),
+    ("moment_days", 1, 36_500), ("moment_mb", 0, 1_000_000), ("moment_hot", 1, 10_000_000),
     ("max_upload_mb", 1, 100_000), ("max_clip_s", 1, 86_400),
 )  # fmt: skip
 DEVICES = ("cpu", "torch", "cuda", "neuron")
@@ -77,6 +77,8 @@ class Settings:
     webhook_secret: str = ""  # whsec_..., signs them; empty makes one, which is kept in the data folder
     moment_days: int = 30  # that indexed moments are kept; sessions are indexed when they ask for it
     moment_mb: int = 200  # of thumbnails of one tenant; the oldest go
+    moment_hot: int = 100_000  # of one tenant that are held in memory; older ones move to cells on disk
+    moment_cells: str = ""  # where those lie, a folder or an address of fsspec (s3://...); empty is in the data folder
     search_model: str = ""  # CLIP or SigLIP for search, a folder or hub id; empty is the packaged space
     data: str = ""  # folder for what is kept (recordings, uploads, indexes); empty is ~/.local/share/reverie
 

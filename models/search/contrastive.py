@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from reverie.models.search.looks import named
 from reverie.models.search.space import F32, Picture, Seen, unit
 
 FAMILIES = ("clip", "siglip", "siglip2")
@@ -42,6 +43,9 @@ class Contrastive:
             return np.zeros((0, self.width), np.float32)
         tokens = self._tokenizer(list(texts), padding=self._padding, truncation=True, return_tensors="pt")
         return unit(_tensor(self._model.get_text_features(**tokens)))
+
+    def looks(self, text: str) -> list[str]:
+        return named(text)
 
     @torch.inference_mode()
     def pictures(self, pictures: Sequence[Picture]) -> list[Seen]:

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from reverie.models import picture, weights
 from reverie.models.search import classifier
+from reverie.models.search.looks import meant, named
 from reverie.models.search.sentences import Sentences
 from reverie.models.search.space import F32, Picture, Seen, unit
 
@@ -40,7 +41,8 @@ class Joint:
     def _head(self) -> dict[str, F32]:
         """What `reverie.models.train.search` fitted.  D is the space's width, F the features', S the marks'.
 
-        names (1000, D), content (F + 1, D), look (F + 1 + S, looks), mean and deviation (S,), looks (looks, D).
+        names (1000, D), content (F + 1, D), look (F + 1 + S, looks), mean and deviation (S,), looks (looks, D), phrases
+        (P, D).
         """
         if not SHIPPED.is_file():
             raise FileNotFoundError(f"the head of the search space, {SHIPPED.name}, is missing")
@@ -50,8 +52,18 @@ class Joint:
     def look_names(self) -> list[str]:
         return list(json.loads(weights.describe(SHIPPED)["looks"]))
 
+    @cached_property
+    def _owners(self) -> list[str]:
+        """The look of each phrase."""
+        return list(json.loads(weights.describe(SHIPPED)["phrases"]))
+
     def words(self, texts: Sequence[str]) -> F32:
         return self._sentences(texts)
+
+    def looks(self, text: str) -> list[str]:
+        if not text.strip() or (found := named(text)):
+            return found if text.strip() else []
+        return meant(self.words([text])[0], self._head["phrases"], self._owners)
 
     def pictures(self, pictures: Sequence[Picture]) -> list[Seen]:
         if not pictures:

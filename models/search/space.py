@@ -36,6 +36,9 @@ class Space(Protocol):
     def words(self, texts: Sequence[str]) -> F32:
         """(N, D), rows of length 1."""
 
+    def looks(self, text: str) -> list[str]:
+        """Names of the looks that a text asks for, the surest first; [] if it asks for none."""
+
     def pictures(self, pictures: Sequence[Picture]) -> list[Seen]:
         """One each."""
 

@@ -29,7 +29,7 @@ from reverie.models.train.vocabulary import NAMES
 F32 = NDArray[np.float32]
 MANIFEST = Path(__file__).with_name("search.toml")
 SEED = 0
-DRAWINGS, LOOKS_PER_CLIP = 600, 1
+DRAWINGS, LOOKS_PER_CLIP = 600, 4
 RIDGE_CONTENT, RIDGE_LOOK = 30.0, 3.0
 LARGEST = 150_000  # bytes of a drawing
 HELD_EVERY = 8  # one picture in so many chooses nothing and is only measured
@@ -159,13 +159,22 @@ def fit(cache: Path, to: Path = SHIPPED) -> dict[str, float]:
         "names": sentences([f"a photo of {name}" for name in classifier.names()]), "content": content, **look,
         "looks": sentences([phrase_for(each) for each in look_names(looks)]),
     }  # fmt: skip
+    owners, phrases = zip(*phrases_of_looks(), strict=True)
+    known["phrases"] = sentences(phrases)
     tensors = {key: np.ascontiguousarray(value, np.float16) for key, value in known.items()}
-    save_file(tensors, to, {"licence": "Apache-2.0", "seed": str(SEED), "looks": json.dumps(look_names(looks))})
+    about = {"looks": json.dumps(look_names(looks)), "phrases": json.dumps(owners)}
+    save_file(tensors, to, {"licence": "Apache-2.0", "seed": str(SEED), **about})
     return report
 
 
 def phrase_for(look: str) -> str:
     return NAMES[look][0][0] if look in NAMES else "a plain photograph"
+
+
+def phrases_of_looks() -> list[tuple[str, str]]:
+    """Looks and what is said for them; not what is said of any portrait, nor for the unchanged picture."""
+    told = [(look, phrase) for look, (phrases, _) in NAMES.items() for phrase in phrases if look != "original"]
+    return [(look, phrase) for look, phrase in told if "portrait" not in phrase]
 
 
 def look_names(looks: NDArray[np.str_]) -> list[str]:

@@ -4,7 +4,7 @@ A store is a folder, on local disk or wherever fsspec reaches (S3 and others), o
 generation `cells-G.bin`, where each cell's vectors (int8) and ids (int64) lie together, and `cells-G.npz`, where the
 cells begin and what their centres are.  `current.json` names the generation; it is replaced in one step, so a crash
 leaves the one before.  New vectors wait in `delta-N.npz` files, are searched whole, and go into the next generation by
-`compact`.  A vector lies in its nearest cell and, where another is almost as near, in that one too.
+`compact`.  A vector lies in its nearest cell and, where another is almost as near, in that one too, there under ~id.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ class Cells:
         """Args: url: a folder, or an address that fsspec knows."""
         self._fs, self._root = fsspec.core.url_to_fs(url)
         self._layout = self._read_layout()
+        self._alive: Callable[[I64], NDArray[np.bool_]] = lambda ids: np.ones(len(ids), bool)
         self._delta: list[tuple[I64, F32]] = [self._read_delta(path) for path in self._deltas()]
 
     def __len__(self) -> int:
         """Rows: a vector in two cells counts twice."""
-        return (int(self._layout.begins[-1]) if self._layout else 0) + sum(len(ids) for ids, _ in self._delta)
+        return (int(self._layout.begins[-1]) if self._layout else 0) + self.waiting
 
     def add(self, ids: I64, vectors: F32) -> None:
         """Into the delta; found at once."""
@@ -57,40 +58,68 @@ class Cells:
         self._write(f"delta-{len(self._delta):06}-{secrets.token_hex(4)}.npz", raw.getvalue())
         self._delta.append((ids.astype(np.int64), vectors.astype(np.float16).astype(np.float32)))
 
-    def near(self, vector: F32, count: int, cells: int = 16) -> list[tuple[int, float]]:
-        """Ids and cosines, nearest first.  Args: cells: how many are read."""
+    @property
+    def waiting(self) -> int:
+        """Rows of the delta."""
+        return sum(len(ids) for ids, _ in self._delta)
+
+    def near(
+        self, vector: F32, count: int, cells: int = 16, admits: Callable[[I64], NDArray[np.bool_]] | None = None
+    ) -> list[tuple[int, float]]:
+        """Ids and cosines, nearest first.
+
+        Args: cells: how many are read.  admits: (N,) ids to which of them may be answers; None is all.
+        """
         found: dict[int, float] = {}
         parts = [(ids, rows @ vector) for ids, rows in self._delta]
         if self._layout is not None:
             nearest = np.argsort(distances(vector[None], self._layout.centres)[0])[:cells]
             parts += [self._compared(raw, vector) for raw in self._ranges(nearest)]
         for ids, cosines in parts:
+            if admits is not None:
+                allowed = admits(ids)
+                ids, cosines = ids[allowed], cosines[allowed]
             for n in np.argsort(-cosines)[:count]:
                 found[int(ids[n])] = max(float(cosines[n]), found.get(int(ids[n]), -2.0))
         return sorted(found.items(), key=lambda pair: -pair[1])[:count]
 
-    def compact(self, cells: int, sample: int = 65_536, told: Callable[[int], None] = lambda done: None) -> None:
-        """Everything into a new generation; the delta is empty after it.
+    def compact(
+        self, cells: int, sample: int = 65_536, told: Callable[[int], None] = lambda done: None,
+        alive: Callable[[I64], NDArray[np.bool_]] = lambda ids: np.ones(len(ids), bool),
+    ) -> None:  # fmt: skip
+        """Everything into a new generation; what was in the delta is in it.
 
-        Args: cells: how many there shall be.  told: how many vectors are placed.
+        Args: cells: how many there shall be.  told: how many vectors are placed.  alive: which ids are kept.
+        Raises: ValueError if none is.
         """
+        self._alive = alive
         deltas = self._deltas()
         taken = [path.rpartition("/")[2] for path in deltas]
         build(self._fs, self._root, self._everything, cells, sample, taken, told)
-        self._layout, self._delta = self._read_layout(), []
+        self._layout = self._read_layout()
+        self._delta = [self._read_delta(path) for path in self._deltas()]
         for path in (*deltas, *self._leftovers()):
             self._fs.rm(path, recursive=True)
 
+    def clear(self) -> None:
+        """Nothing is left, on disk either."""
+        if self._fs.exists(self._root):
+            self._fs.rm(self._root, recursive=True)
+        self._layout, self._delta = None, []
+
     def _everything(self, begin: int = 0) -> Iterator[tuple[I64, F32]]:
-        """All vectors once, a vector of two cells from the first of them.  Args: begin: 0, for nothing is kept."""
-        seen: set[int] = set()
+        """All vectors once that are kept, the newest of an id.  Args: begin: 0, for nothing is half done."""
+        newer = np.concatenate([np.zeros(0, np.int64), *(ids for ids, _ in self._delta)])
         for n in range(len(self._layout.centres) if self._layout else 0):
             for raw in self._ranges(np.array([n])):
                 ids, rows, scales = self._split(raw)
-                fresh = np.array([each not in seen for each in ids.tolist()], bool)
-                seen.update(ids[fresh].tolist())
+                fresh = (ids >= 0) & ~np.isin(ids, newer)
+                fresh[fresh] = self._alive(ids[fresh])
                 yield ids[fresh], rows[fresh] * scales[fresh, None]
-        yield from self._delta
+        for n, (ids, rows) in enumerate(self._delta):
+            newer = np.concatenate([np.zeros(0, np.int64), *(ids for ids, _ in self._delta[n + 1 :])])
+            fresh = self._alive(ids) & ~np.isin(ids, newer)
+            yield ids[fresh], rows[fresh]
 
     def _ranges(self, cells: NDArray[Any]) -> list[bytes]:
         assert self._layout is not None
@@ -109,7 +138,7 @@ class Cells:
 
     def _compared(self, raw: bytes, vector: F32) -> tuple[I64, F32]:
         ids, rows, scales = self._split(raw)
-        return ids, (rows @ vector) * scales
+        return np.where(ids < 0, ~ids, ids), (rows @ vector) * scales
 
     def _read_layout(self) -> Layout | None:
         if not self._fs.exists(f"{self._root}/current.json"):

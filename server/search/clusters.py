@@ -159,10 +159,13 @@ def _fill(folder: Path, chunks: Chunks, cells: int, width: int) -> I64:
     table = np.memmap(path, np.uint8, mode, shape=(int(begins[-1]), width + 12))
     for upto, rows in _together(chunks, filled):
         places = np.concatenate([np.load(each) for each in _placed(folder)[filled:upto]])
-        which, own = np.nonzero(places >= 0)[0], places[places >= 0]
-        order = np.argsort(own, kind="stable")
-        held, first, many = np.unique(own[order], return_index=True, return_counts=True)
-        table[np.repeat(free[held] - first, many) + np.arange(len(own))] = rows[which[order]]
+        which, column = np.nonzero(places >= 0)
+        order = np.argsort(places[which, column], kind="stable")
+        which, column = which[order], column[order]
+        held, first, many = np.unique(places[which, column], return_index=True, return_counts=True)
+        sorted_rows = rows[which]
+        sorted_rows[column == 1, width + 4 :] ^= 0xFF  # ~id: a second copy
+        table[np.repeat(free[held] - first, many) + np.arange(len(which))] = sorted_rows
         free[held] += many
         table.flush()
         _save(note, np.array(filled := upto))

@@ -60,7 +60,7 @@ def _here(settings: Settings, asked: Asked) -> dict[str, Any]:
 
 def open_archive(settings: Settings) -> Archive:
     """The moments of this machine's disk, whether a server runs or not."""
-    return Archive(settings.data_folder / "moments", space.load(settings.search_model))
+    return Archive(settings.data_folder / "moments", space.load(settings.search_model), cells=settings.moment_cells)
 
 
 def _at_server(asked: Asked) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from reverie.models import facts as measured
 from reverie.models.search.pooling import SAMPLE, is_cut, motion, motion_axis, pooled, sample
 from reverie.models.search.space import F32, Seen, Space
 from reverie.server.search import people
+from reverie.server.search.index import LIKE
 from reverie.server.search.moments import Window
 from reverie.server.search.telling import facts_of
 from reverie.server.segment import Segmenter
@@ -21,7 +22,7 @@ from reverie.server.segment import Segmenter
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 WINDOW_S = 1.0
 AGAIN_S, ALIKE = 6.0, 8.0  # so long, and within so many levels of 255 on the mean, a look at a picture holds
-SURE = 0.6  # share from which a look is told
+SURE, UNSURE = 0.6, 0.1  # share from which a look is told; likelihood from which a name is a keyword
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Eye:
         self._space, self._segmenter = space, segmenter
         found = people.model()
         self._faces = people.Faces(found) if found is not None else None
+        self._asked: dict[str, str] = {}  # the last prompt, and the look that it asks for
         self._looked: dict[str, tuple[Picture, float, Seen]] = {}
         self._held: list[tuple[Sight, NDArray[np.uint8]]] = []
 
@@ -82,10 +84,18 @@ class Eye:
         vectors = {side: self._pooled(each, moves) for side, each in seen.items()}
         first = sights[0]
         facts = self._facts(middle.source, first.source, seen["source"][0])
-        look, sure = seen["output" if middle.output is not None else "source"][0].look
-        facts += (f"like {look}",) if look and sure >= SURE else ()
-        window = Window(first.at, sights[-1].at, vectors, first.style, facts, first.media, first.media_s)
+        shown = seen["output" if middle.output is not None else "source"][0]
+        if look := self._worn(first.style) or (shown.look[0] if shown.look[1] >= SURE else ""):
+            facts += (LIKE + look,)
+        hints = tuple(dict.fromkeys(name for each in seen.values() for name, sure in each[0].labels if sure >= UNSURE))
+        window = Window(first.at, sights[-1].at, vectors, first.style, facts, first.media, first.media_s, hints)
         return window, middle
+
+    def _worn(self, style: str) -> str:
+        """The look that a prompt asks for, as far as it is known by a name."""
+        if style not in self._asked:
+            self._asked = {style: (self._space.looks(style) or [""])[0].replace("_", " ")}
+        return self._asked[style]
 
     def _look(self, side: str, at: float, picture: Picture) -> Seen:
         """What a picture shows; what has hardly changed since it was looked at shows the same."""

@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 
 RANK = 60  # of reciprocal rank fusion (Cormack, Clarke, Buettcher, SIGIR 2009)
 MAX_WORDS = 64  # of one text
@@ -37,23 +38,46 @@ def _stem(word: str) -> str:
     return word
 
 
-def ranked(holding: Mapping[str, Set[str]], total: int) -> list[str]:
-    """Ids by the words they hold, a rare word counting more; of equals, the newest id first.
+def ranked(holding: Mapping[str, Set[str]], total: int) -> dict[str, float]:
+    """Id -> share (0 to 1) of what was asked that it holds, best first; a rare word counts more; of equals, the newest.
 
     Args: holding: word -> ids that hold it.  total: ids in all.
     """
-    scores: dict[str, float] = {}
+    scores, whole = dict[str, float](), 0.0
     for ids in holding.values():
         weight = math.log(1 + (total + 1) / (len(ids) + 0.5))
+        whole += weight
         for each in ids:
             scores[each] = scores.get(each, 0.0) + weight
-    return sorted(sorted(scores, reverse=True), key=scores.__getitem__, reverse=True)
+    order = sorted(sorted(scores.items(), reverse=True), key=lambda item: item[1], reverse=True)
+    return {each: score / whole for each, score in order}
 
 
-def fused(rankings: Iterable[Sequence[str]]) -> dict[str, float]:
-    """Id -> score, best first: the sum over rankings of 1 / (60 + rank)."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Of a moment in one ranking."""
+
+    id: str
+    rank: int  # from 1
+    weight: float = 1.0
+
+
+def in_order(ids: Iterable[str]) -> list[Place]:
+    return [Place(each, rank) for rank, each in enumerate(ids, 1)]
+
+
+def by_share(shares: Mapping[str, float]) -> list[Place]:
+    """Of `ranked`: who holds as much has the same rank, and who holds half of what was asked half the weight."""
+    places, rank, last = list[Place](), 0, -1.0
+    for n, (each, share) in enumerate(shares.items(), 1):
+        rank, last = (rank, last) if share == last else (n, share)
+        places.append(Place(each, rank, share))
+    return places
+
+
+def fused(rankings: Iterable[Sequence[Place]]) -> dict[str, float]:
+    """Id -> score, best first: the sum over rankings of weight / (60 + rank)."""
     scores: dict[str, float] = {}
-    for ranking in rankings:
-        for rank, each in enumerate(ranking, 1):
-            scores[each] = scores.get(each, 0.0) + 1 / (RANK + rank)
+    for place in (place for ranking in rankings for place in ranking):
+        scores[place.id] = scores.get(place.id, 0.0) + place.weight / (RANK + place.rank)
     return dict(sorted(scores.items(), key=lambda item: item[1], reverse=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from reverie.server.search.fusion import words as words_of
 from reverie.server.search.moments import Entry, Moment
 
 F32 = NDArray[np.float32]
+LIKE = "like "  # begins the fact that names a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Index(Protocol):
 
     def ids(self) -> set[str]: ...
 
+    def is_whole(self) -> bool:
+        """Whether it was filled from the journal once and has not been lost since."""
+
+    def make_whole(self) -> None: ...
+
     def remove(self, ids: Iterable[str]) -> None: ...
 
     def clear(self) -> None: ...
@@ -57,19 +64,26 @@ class Index(Protocol):
     def near(self, vector: F32, only: Filter, count: int) -> list[tuple[str, float]]:
         """Ids and cosines, nearest first; of a moment's sides the nearer counts."""
 
-    def holding(self, words: Sequence[str]) -> list[str]:
-        """Ids of moments that hold some of the words (of `fusion.words`), best first; filters are the caller's."""
+    def holding(self, words: Sequence[str]) -> dict[str, float]:
+        """Moments with some of the words (of `fusion.words`), best first, with scores; filters are the caller's."""
 
 
 def text_of(moment: Moment) -> str:
     """All that keywords are looked for in."""
-    return " ".join((moment.caption, moment.style, moment.words, *moment.facts))
+    looks = [look_word(fact.removeprefix(LIKE)) for fact in moment.facts if fact.startswith(LIKE)]
+    return " ".join((moment.caption, moment.style, *moment.facts, *looks, *moment.hints, moment.words))
+
+
+def look_word(look: str) -> str:
+    """One keyword for a look, whatever it is called: "pop art" is not found by other art."""
+    return "look" + re.sub(r"[^a-z0-9]", "", look)
 
 
 class ExactIndex:
     """Compares with everything: 20,000 vectors of 384 numbers take 2 ms."""
 
     def __init__(self) -> None:
+        self._whole = False
         self._entries: dict[str, Entry] = {}
         self._words: dict[str, set[str]] = {}
         self._rows: list[tuple[str, str]] | None = None  # (id, side) of the rows of the matrix
@@ -99,6 +113,12 @@ class ExactIndex:
         with self._lock:
             return set(self._entries)
 
+    def is_whole(self) -> bool:
+        return self._whole
+
+    def make_whole(self) -> None:
+        self._whole = True
+
     def clear(self) -> None:
         with self._lock:
             self._entries, self._words, self._rows = {}, {}, None
@@ -125,7 +145,7 @@ class ExactIndex:
                 break
         return list(best.items())
 
-    def holding(self, words: Sequence[str]) -> list[str]:
+    def holding(self, words: Sequence[str]) -> dict[str, float]:
         with self._lock:
             return ranked({word: self._words.get(word, set()) for word in words}, len(self._entries))
 

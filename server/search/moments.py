@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 SAME = 0.90  # cosine from which a window shows what the moment before it shows
 MAX_WORDS = 4000  # characters of what was said during one moment
+MAX_HINTS = 12
 GAP_S, LONGEST_S = 3.0, 60.0  # a pause in which nothing was seen ends a moment, and so does its length
 SIDES = ("source", "output")
 
@@ -32,6 +33,7 @@ class Moment:
     words: str = ""  # what was said, typed and chatted meanwhile
     media: str = ""  # where it can be seen again: recording:ID or file:PATH
     media_s: float = 0.0  # where in it
+    hints: tuple[str, ...] = ()  # names of what may be seen, too unsure to be told; keywords only
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Window:
     facts: tuple[str, ...] = ()
     media: str = ""
     media_s: float = 0.0
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,16 @@ class Merger:
         if (entry := self.entry) is not None and self._goes_on(entry, window):
             self._sums = {side: self._sums[side] + vector for side, vector in window.vectors.items()}
             facts = self._facts(window)
-            known = replace(entry.moment, end=window.end, facts=facts, caption=caption(facts, window.style))
+            hints = tuple(dict.fromkeys((*entry.moment.hints, *window.hints)))[:MAX_HINTS]
+            told = caption(facts, window.style)
+            known = replace(entry.moment, end=window.end, facts=facts, caption=told, hints=hints)
             self.entry = Entry(known, _lengths_of_one(self._sums))
             return self.entry, False
         self._told, self._windows = Counter(), 0
         facts = self._facts(window)
         moment = Moment(
             new_id(window.begin), self.session, window.begin, window.end, window.style, caption(facts, window.style),
-            facts, media=window.media, media_s=window.media_s,
+            facts, media=window.media, media_s=window.media_s, hints=window.hints,
         )  # fmt: skip
         self._sums = dict(window.vectors)
         self.entry = Entry(moment, dict(window.vectors))

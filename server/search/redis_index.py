@@ -25,6 +25,7 @@ from reverie.server.search.moments import SIDES, Entry, Moment
 F32 = NDArray[np.float32]
 LINKS = 16  # of a vector to others
 BUILD_EF, SEARCH_EF = 200, 300  # candidates looked at while adding, and while searching
+WHOLE = "whole"  # no moment's id: a field that is there unless Redis has lost its memory
 FILTER_EF = 20_000  # candidates that may be looked at to find some that a filter allows
 
 
@@ -70,7 +71,13 @@ class RedisIndex:
         return [_moment(each) for each in raw if each is not None]  # type: ignore[union-attr,arg-type]
 
     def ids(self) -> set[str]:
-        return {each.decode() for each in self._redis.hkeys(self._moments)}  # type: ignore[union-attr]
+        return {each.decode() for each in self._redis.hkeys(self._moments)} - {WHOLE}  # type: ignore[union-attr]
+
+    def is_whole(self) -> bool:
+        return bool(self._redis.hexists(self._moments, WHOLE))
+
+    def make_whole(self) -> None:
+        self._redis.hset(self._moments, WHOLE, "1")
 
     def remove(self, ids: Iterable[str]) -> None:
         gone = list(ids)
@@ -105,7 +112,7 @@ class RedisIndex:
             best.setdefault(name.decode().split("/")[0], 2 * float(score) - 1)  # 0..1 is what Redis makes of a cosine
         return list(best.items())[:count]
 
-    def holding(self, words: Sequence[str]) -> list[str]:
+    def holding(self, words: Sequence[str]) -> dict[str, float]:
         with self._redis.pipeline(transaction=False) as pipe:
             for word in words:
                 pipe.smembers(self._word(word))
@@ -142,4 +149,4 @@ def tag(text: str) -> str:
 
 def _moment(raw: bytes) -> Moment:
     known = json.loads(raw)
-    return Moment(**known | {"facts": tuple(known["facts"])})
+    return Moment(**known | {"facts": tuple(known["facts"]), "hints": tuple(known.get("hints", ()))})

@@ -1,6 +1,7 @@
 """Search in a node: sessions that asked for it are watched, and questions are answered.
 
-Two threads: one sees (at a lower priority than the model's workers, so a frame goes first), one searches.
+Three threads: one sees (at a lower priority than the model's workers, so a frame goes first), one searches, and one
+moves what is old out of memory.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Service:
         self._settings, self._keys, self._recording = settings, keys, recording
         self._seeing = ThreadPoolExecutor(1, "see", _yield_to_others)
         self._asking = ThreadPoolExecutor(1, "search")
+        self._tidying = ThreadPoolExecutor(1, "tidy", _yield_to_others)
         self._embedded: embedded.EmbeddedRedis | None = None
         self._archive: Archive | None = None
         self._opening = threading.Lock()
@@ -104,7 +106,7 @@ class Service:
             self.watch(session, False)
         if self._sweeping is not None:
             self._sweeping.cancel()
-        for executor in (self._seeing, self._asking):
+        for executor in (self._seeing, self._asking, self._tidying):
             executor.shutdown(wait=False)
         if self._archive is not None:
             await asyncio.to_thread(self._seeing.shutdown)
@@ -132,7 +134,9 @@ class Service:
                 url = self._settings.redis_url or (self._embedded.url if self._embedded is not None else "")
                 redis = _reached(url) if url else None
                 folder = self._settings.data_folder / "moments"
-                self._archive = Archive(folder, space.load(self._settings.search_model), redis, self._keys)
+                self._archive = Archive(
+                    folder, space.load(self._settings.search_model), redis, self._keys, self._settings.moment_cells
+                )
                 import torch
 
                 if self._settings.device == "cpu" and self._settings.model in registry.NAMES:
@@ -160,13 +164,16 @@ class Service:
     async def _sweep(self) -> None:
         while True:
             try:
-                await self._run(self._asking, self._forget_old)
+                await self._run(self._tidying, self._forget_old)
             except (OSError, RedisError) as error:
                 log.warning("old moments could not be swept: %s", error)
             await asyncio.sleep(SWEEP_S)
 
     def _forget_old(self) -> None:
-        self.archive().sweep(self._settings.moment_days, self._settings.moment_mb * 1_000_000)
+        archive = self.archive()
+        archive.sweep(self._settings.moment_days, self._settings.moment_mb * 1_000_000)
+        for tenant in archive.tenants():
+            archive.cool(tenant, self._settings.moment_hot)
 
     async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(executor, work)

@@ -1,8 +1,9 @@
 """How well words find pictures: packaged photographs, clips and looks that nothing was fitted to.
 
 How to read it: recall_at_5 is, per question, the share of what is relevant among the first five (of at most five), then
-the mean.  Pictures are indexed as footage is, with what is measured of them and nothing else: neither their captions
-nor the prompt of their look.  `hybrid` is what searches use; `vector` and `words` are its halves.  Needs the packages
+the mean.  Objects, people and `seen` (looks) are indexed as footage is, with what is measured of them and nothing else:
+neither their captions nor the prompt of their look.  `styles` are the same looks as sessions keep them: with the prompt
+that was worn, one of many that a user may type for it; the questions are other words.  `hybrid` is what searches use; `vector` and `words` are its halves.  Needs the packages
 that `python -m reverie.models.train sources` and `... data` bring, and the Debian package tuxpaint-stamps-default
 (GPL-2, measured with and never trained on).
 """
@@ -24,12 +25,14 @@ from tqdm import tqdm
 from reverie.models.search import space
 from reverie.models.train import sources
 from reverie.models.train.search import MANIFEST, on_white
+from reverie.models.train.vocabulary import NAMES
 from reverie.server import segment
 from reverie.server.search.archive import Archive, Query
 from reverie.server.search.eye import Eye, Sight
 from reverie.server.search.moments import Entry, Moment, caption
 
 CACHE = Path.home() / ".cache" / "reverie" / "train"
+TENANTS = {"styles": "sessions"}  # others are asked of footage
 STAMPS = ("animals", "food", "vehicles", "household")
 OBJECTS = {
     "a monkey or an ape": "gorilla|tamarin|chimpanzee", "big wild cat": "tiger|lion$", "cattle on a farm": "cow|bull|zebu|yak",
@@ -47,11 +50,11 @@ OBJECTS = {
 }  # fmt: skip
 """Questions in free words, and what is relevant by the caption's words."""
 LOOKS = {
-    "drawn with a pencil": "pencil", "charcoal drawing": "charcoal", "white chalk on a blackboard": "chalkboard", "technical blueprint": "blueprint",
-    "old engraving with fine lines": "engraving", "wax crayons": "crayon", "thick oil paint": "oil|impasto", "water colours on paper": "watercolour",
-    "like van gogh": "van_gogh", "made of dots": "pointillism|halftone", "comic book": "comic", "glowing neon outlines": "neon", "heat camera": "thermal",
+    "drawn with a pencil": "pencil", "sketched with a burnt stick of charcoal": "charcoal", "white chalk on a blackboard": "chalkboard", "technical blueprint": "blueprint",
+    "old engraving with fine lines": "engraving", "scribbled in wax crayon by a kid": "crayon", "thick oil paint": "oil|impasto", "water colours on paper": "watercolour",
+    "like van gogh": "van_gogh", "made of dots": "pointillism|halftone", "a page out of a superhero comic": "comic", "glowing neon outlines": "neon", "seen through a heat camera": "thermal",
     "green night vision goggles": "night_vision", "old black and white film": "noir", "brown vintage photograph": "sepia", "pixelated retro game": "pixel_art|eight_bit",
-    "church window": "stained_glass", "little tiles": "mosaic", "anime cartoon": "anime|cartoon",
+    "like the window of a church": "stained_glass", "little tiles": "mosaic", "anime cartoon": "anime|cartoon",
 }  # fmt: skip
 PEOPLE = {
     "one person": "1 person",
@@ -69,20 +72,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = Archive(Path(folder), space.load())
         about = index(archive)
-        kinds = {"objects": OBJECTS, "styles": LOOKS, "people": PEOPLE}
+        kinds = {"objects": OBJECTS, "styles": LOOKS, "people": PEOPLE, "seen": LOOKS}
         table = {
             kind: {mode: recall(archive, kind, questions, about, mode) for mode in ("hybrid", "vector", "words")}
             for kind, questions in kinds.items()
         }  # fmt: skip
         report = {
-            "bench": "retrieval", "environment": environment(), "items": len(about), "questions": sum(map(len, kinds.values())),
+            "bench": "retrieval", "environment": environment(), "items": len(about), "questions": len({q for questions in kinds.values() for q in questions}),
             "space": archive.space.name, "recall_at_5": table,
         }  # fmt: skip
         if not args.json:
             for kind, row in table.items():
                 print(f"{kind:8}", "  ".join(f"{mode} {value:.2f}" for mode, value in row.items()))
                 for question, pattern in kinds[kind].items():
-                    hits = archive.find("local", Query(question, limit=5))
+                    hits = archive.find(TENANTS.get(kind, "seen"), Query(question, limit=5))
                     print("   ", question, "→", ", ".join(about[hit.moment.id][1] for hit in hits), f"({pattern})")
         archive.close()
     print(json.dumps(report))
@@ -94,13 +97,22 @@ def index(archive: Archive) -> dict[str, tuple[str, str]]:
     place = segment.folder()
     eye = Eye(archive.space, segment.Segmenter(place) if segment.is_here(place) else None)
     for n, (kind, what, picture) in enumerate(tqdm([*items()], mininterval=10)):
-        eye.put(Sight(0.0, picture, None))
-        window, _ = eye.finish() or (None, None)
-        assert window is not None
-        moment = Moment(f"{n:04}", kind, n, n + 1, caption=caption(window.facts), facts=window.facts)
-        archive.put("local", Entry(moment, window.vectors))
+        for tenant in ("seen", "sessions"):
+            prompt = prompts(what)[n % len(prompts(what))] if (tenant, kind) == ("sessions", "styles") else ""
+            eye.put(Sight(0.0, picture, None, prompt))
+            window, _ = eye.finish() or (None, None)
+            assert window is not None
+            moment = Moment(
+                f"{n:04}", kind, n, n + 1, prompt, caption(window.facts, prompt), window.facts, hints=window.hints
+            )
+            archive.put(tenant, Entry(moment, window.vectors))
         about[moment.id] = kind, what
     return about
+
+
+def prompts(look: str) -> list[str]:
+    """What users may type for a look: the vocabulary's phrases, also those that nothing was fitted to."""
+    return [each for phrases in NAMES[look] for each in phrases]
 
 
 def items() -> Iterator[tuple[str, str, np.ndarray]]:
@@ -140,8 +152,9 @@ def recall(
     """Mean over the questions."""
     shares = []
     for question, pattern in questions.items():
-        relevant = {each for each, (own, what) in about.items() if own == kind and re.search(pattern, what, re.I)}
-        hits = {hit.moment.id for hit in archive.find("local", Query(question, limit=5, mode=mode))}
+        tenant, own_kind = TENANTS.get(kind, "seen"), "styles" if kind == "seen" else kind
+        relevant = {each for each, (own, what) in about.items() if own == own_kind and re.search(pattern, what, re.I)}
+        hits = {hit.moment.id for hit in archive.find(tenant, Query(question, limit=5, mode=mode))}
         if kind == "people":  # an animal's picture shows nobody too: what is right is told by the item alone
             hits = {each for each in hits if about[each][0] == kind} | {
                 each for each in hits if about[each][0] != kind and pattern == "nobody"

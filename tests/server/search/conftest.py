@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from reverie.models.search.looks import named
 from reverie.models.search.space import Seen, unit
 from reverie.server.embedded import VECTORS, EmbeddedRedis
 
@@ -26,6 +27,9 @@ class Colours:
     def words(self, texts: Sequence[str]) -> np.ndarray:
         rows = [[float(word in text.replace(",", "").split()) for word in WORDS] + [0.0, 0.0, 0.05] for text in texts]
         return unit(np.array(rows, np.float32).reshape(-1, self.width))
+
+    def looks(self, text: str) -> list[str]:
+        return named(text)
 
     def pictures(self, pictures: Sequence[np.ndarray]) -> list[Seen]:
         rows = [np.concatenate((each.mean((0, 1)) / 255, [0, 0, 0, 0, 0.05])) for each in pictures]

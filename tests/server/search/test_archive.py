@@ -45,6 +45,19 @@ def test_words_find_by_sight_and_by_what_was_said(archive: Archive, colours) -> 
     assert hit.score == hit.cosine == pytest.approx(1, abs=0.02)
 
 
+def test_a_look_is_found_by_any_name_of_it(archive: Archive, colours) -> None:  # type: ignore[no-untyped-def]
+    archive.put("ada", moment(colours, "1", "red", facts=("like pop art",)))
+    archive.put("ada", moment(colours, "2", "red", facts=("like pixel art",), style="Minecraft"))
+    assert found(archive, "ada", "ピクセルアート", mode="words") == ["2"] == found(archive, "ada", "pixelkunst")[:1]
+    assert found(archive, "ada", "warhol", mode="words") == ["1"]
+
+
+def test_what_may_be_seen_is_a_keyword_and_no_fact(archive: Archive, colours) -> None:  # type: ignore[no-untyped-def]
+    archive.put("ada", moment(colours, "1", "red", hints=("wood rabbit",)))
+    (hit,) = archive.find("ada", Query("rabbits", mode="words"))
+    assert hit.moment.hints == ("wood rabbit",) and hit.moment.facts == () and "rabbit" not in hit.moment.caption
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(TENANTS), st.sampled_from(["red", "green", "blue", "still red"])), max_size=12),

@@ -65,3 +65,11 @@ def test_what_hardly_changes_is_not_looked_at_again_for_a_while(colours) -> None
     window, _ = eye.finish() or (None, None)
     assert window is not None and len(looks) >= 3
     assert window.vectors["source"] @ colours.words(["blue"])[0] > 0.9
+
+
+def test_a_prompt_says_which_look_was_worn(colours) -> None:  # type: ignore[no-untyped-def]
+    eye = Eye(colours)
+    for sight in sights(RED, RED, output=BLUE, style="als Aquarell"):
+        eye.put(sight)
+    window, _ = eye.finish() or (None, None)
+    assert window is not None and "like watercolour" in window.facts and window.hints == ("red", "blue")

@@ -73,15 +73,15 @@ def test_what_becomes_of_a_moment_replaces_it(index: Index) -> None:
     first = entry("m", 0, caption="a cat", words="hello")
     index.put([first])
     index.put([Entry(replace(first.moment, caption="a dog", end=9.0), {"source": axis(4)})])
-    assert index.holding(["cat"]) == [] and index.holding(["dog"]) == ["m"]
+    assert list(index.holding(["cat"])) == [] and list(index.holding(["dog"])) == ["m"]
     assert index.near(axis(4), Filter(), 1)[0][1] == pytest.approx(1, abs=0.02)
     assert [each.end for each in index.get(["m", "none"])] == [9.0]
 
 
 def test_words_rank_what_holds_them(index: Index) -> None:
     index.put([entry("0", 0, caption="a red cat"), entry("1", 1, facts=("cat", "piano")), entry("2", 2, style="comic")])
-    assert index.holding(["cat", "piano"]) == ["1", "0"]
-    assert index.holding(["comic"]) == ["2"] and index.holding(["none"]) == []
+    assert list(index.holding(["cat", "piano"])) == ["1", "0"]
+    assert list(index.holding(["comic"])) == ["2"] and list(index.holding(["none"])) == []
 
 
 def test_what_is_removed_is_gone(index: Index) -> None:
@@ -90,8 +90,8 @@ def test_what_is_removed_is_gone(index: Index) -> None:
     assert {each for each, _ in index.near(axis(1), Filter(), 10)} == {"0", "3"} == index.ids()
     assert set(index.holding(["cat"])) == {"0", "3"} and index.get(["1"]) == []
     index.clear()
-    assert index.ids() == set() and index.near(axis(1), Filter(), 10) == [] and index.holding(["cat"]) == []
+    assert index.ids() == set() and index.near(axis(1), Filter(), 10) == [] and list(index.holding(["cat"])) == []
 
 
 def test_an_empty_index_answers_nothing(index: Index) -> None:
-    assert index.near(axis(0), Filter(), 5) == [] and index.holding(["a"]) == [] and index.get([]) == []
+    assert index.near(axis(0), Filter(), 5) == [] and list(index.holding(["a"])) == [] and index.get([]) == []

@@ -72,3 +72,15 @@ def test_footage_is_remembered_with_how_far_it_was_read(journal: Journal) -> Non
     assert journal.footage("x.mp4") == ("", 0)
     journal.note_footage("x.mp4", "stamp", 7)
     assert journal.footage("x.mp4") == ("stamp", 7)
+
+
+def test_a_journal_of_an_older_version_is_read_and_written(tmp_path: Path) -> None:
+    path = tmp_path / "moments.sqlite"
+    journal = Journal(path)
+    journal.put(entry("1"), "space")
+    journal._db.execute("ALTER TABLE moments DROP COLUMN hints")
+    journal.close()
+    journal = Journal(path)
+    journal.put(entry("2"), "space")
+    assert [each.moment.hints for each in journal.since(0, "space")[1]] == [(), ()]
+    journal.close()

@@ -39,5 +39,5 @@ def test_tenants_and_spaces_have_keys_of_their_own(redis: Redis) -> None:
     other = RedisIndex(redis, keys, "mine", "t")
     mine.put([Entry(Moment("m", "s", 0, 1, caption="cat"), {"source": unit(np.ones(8, np.float32))})])
     for index in (theirs, other):
-        assert index.ids() == set() and index.holding(["cat"]) == []
+        assert index.ids() == set() and index.holding(["cat"]) == {}
         assert index.near(unit(np.ones(8, np.float32)), Filter(), 5) == []

@@ -29,7 +29,7 @@ from reverie.client.protocol import (
     SettingsAck,
 )  # fmt: skip
 from reverie.server import references, room_door
-from reverie.server.errors import BadOffer, BadPicture, NoMasks, PromptDenied
+from reverie.server.errors import BadOffer, BadPicture, BadPrompt, NoMasks, PromptDenied
 from reverie.server.journal import Entry
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
@@ -199,7 +199,7 @@ class Conversation:
                         self._node.search.watch(session, index)
                     if tell_frames is not None:
                         session.tells_frames = tell_frames
-        except (PromptDenied, NoMasks, BadPicture) as refusal:
+        except (PromptDenied, BadPrompt, NoMasks, BadPicture) as refusal:
             return str(refusal)
         return None
 
@@ -226,7 +226,10 @@ class Conversation:
         except ValueError as error:
             raise BadPicture(str(error)) from None
         self._small = references.to_base64(picture)
-        return str(take_in(picture))
+        try:
+            return str(take_in(picture))
+        except ValueError as error:  # this model takes none, or not this one
+            raise BadPicture(str(error)) from None
 
 
 def _acknowledged(message: Prompt | SetImage | ChangeSettings, error: str | None) -> FromServer:

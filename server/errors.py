@@ -17,6 +17,10 @@ class PromptDenied(Exception):
         return "this server does not allow that prompt; the look stays as it was"
 
 
+class BadPrompt(Exception):
+    """A prompt that asks for what the model has not; the look stays as it was."""
+
+
 class BadPicture(Exception):
     """A reference picture that cannot be used; the look stays as it was."""
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from reverie.client.protocol import ChangeSettings, Prompt, parse
 from reverie.server.access import caller_of
-from reverie.server.errors import NoMasks, PromptDenied
+from reverie.server.errors import BadPrompt, NoMasks, PromptDenied
 from reverie.server.node import Node
 
 MAX_BYTES = 20_000
@@ -51,6 +51,8 @@ async def prompt(request: Request) -> Response:
         )
     except PromptDenied as refusal:
         return _failure(403, "prompt_denied", str(refusal))
+    except BadPrompt as refusal:
+        return _failure(400, "bad_request", str(refusal))
     except NoMasks as refusal:
         return _failure(409, "no_masks", str(refusal))
     return JSONResponse({"prompt": message.prompt})

@@ -33,7 +33,7 @@ from reverie.models.stream import Model
 from reverie.server.chain import Chain
 from reverie.server.effects import About, Wanted
 from reverie.server.engine import Engine, Feed, Look
-from reverie.server.errors import NoMasks, PromptDenied
+from reverie.server.errors import BadPrompt, NoMasks, PromptDenied
 from reverie.server.metrics import Metrics
 from reverie.server.nsfw import Filter
 from reverie.server.output import Output
@@ -129,7 +129,7 @@ class Session:
             parts: of a blend, whose name is `prompt`.
             transition_s: seconds from the look before to this one.
             mask: where it is; None leaves it as it was.
-        Raises: PromptDenied, NoMasks; the look stays as it was.
+        Raises: PromptDenied, BadPrompt, NoMasks; the look stays as it was.
         """
         self._check_mask(mask)
         if any(map(self._denied, (prompt, *(part.prompt for part in parts)))):
@@ -139,7 +139,10 @@ class Session:
         wanted = self._wanted
         look = blend([(part.prompt, part.weight) for part in parts] or prompt)
         for each, _ in look:
-            await self._loop.run_in_executor(self._words, self._model.prepare, each)
+            try:
+                await self._loop.run_in_executor(self._words, self._model.prepare, each)
+            except ValueError as error:
+                raise BadPrompt(f"{error}; the look stays as it was") from None
         if wanted == self._wanted:
             mask = mask or self._look.mask
             self._apply(replace(self._look, name=prompt, blend=look, transition_s=transition_s, mask=mask))

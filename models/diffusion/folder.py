@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-IMAGE = ("StableDiffusion", "LatentConsistencyModel")  # how the class names of what we stream begin
-PARTS = ("text_encoder", "text_encoder_2", "unet", "vae")
+# The part of a pipeline that denoises, by how its class name begins.
+NETWORKS = {
+    "StableDiffusion": "unet",
+    "LatentConsistencyModel": "unet",
+    "Wan": "transformer",
+    "Flux2Klein": "transformer",
+}
+PARTS = ("text_encoder", "text_encoder_2", "unet", "transformer", "vae")
 
 
 def check(folder: Path) -> str:
@@ -25,12 +31,18 @@ def check(folder: Path) -> str:
         raise ValueError(f"{folder.name}/model_index.json is damaged") from None
     if not isinstance(name, str) or any(_foreign(value) for value in found.values()):
         raise ValueError(f"{folder.name} brings code of its own, which is never run")
-    if not name.startswith(IMAGE):
-        raise ValueError(f"{name} is not streamed; {' and '.join(f'{kind}*' for kind in IMAGE)} are")
-    for part in ("text_encoder", "unet", "vae"):
+    for part in ("text_encoder", network(name), "vae"):
         if not any((folder / part).glob("*.safetensors")):
             raise ValueError(f"{folder.name}/{part} has no safetensors; other formats can run code and are not read")
     return name
+
+
+def network(name: str) -> str:
+    """The part of such a pipeline that denoises.  Raises: ValueError if it is of a kind that is not streamed."""
+    found = next((part for kind, part in NETWORKS.items() if name.startswith(kind)), None)
+    if found is None:
+        raise ValueError(f"{name} is not streamed; {', '.join(f'{kind}*' for kind in NETWORKS)} are")
+    return found
 
 
 def _foreign(value: object) -> bool:

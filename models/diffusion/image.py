@@ -7,10 +7,10 @@ on.  What comes out lies N - 1 frames behind; the first frame goes through all s
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from safetensors import SafetensorError
@@ -19,11 +19,15 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from reverie.models.blend import Blend, blend, styled
+from reverie.models.diffusion.ask import Named
+from reverie.models.diffusion.flow import Grey, steadied
 from reverie.models.diffusion.guidance import guided
 from reverie.models.diffusion.network import ImageModel
 from reverie.models.diffusion.schedule import Schedule, schedule
 from reverie.models.diffusion.similar import Filter
-from reverie.models.diffusion.words import Words
+from reverie.models.diffusion.wish import Wish
+from reverie.models.diffusion.words import Words, joined
+from reverie.models.picture import named as pictures
 from reverie.models.stream import Frames, check
 
 
@@ -32,7 +36,18 @@ class Rows(NamedTuple):
 
     latents: Tensor  # (N, C, Y, X)
     timesteps: Tensor  # (N,)
-    words: Words  # of one row
+    words: Words  # of N rows
+    picture: Tensor | None = None  # (N, T, D) of reference pictures, where the model takes them
+    maps: Mapping[str, Tensor] = MappingProxyType({})  # (N, 3, H, W), what ControlNets are shown
+    scales: Named = ()  # of ControlNets
+
+
+class Shot(NamedTuple):
+    """A camera's frame as a stream needs it."""
+
+    source: Tensor  # latents (1, C, Y, X)
+    maps: Mapping[str, Tensor] = MappingProxyType({})  # (1, 3, H, W), what ControlNets are shown
+    grey: Grey | None = None  # for the way of things from frame to frame
 
 
 Work = Generator[Rows, Tensor, Tensor]  # asks, is told what was predicted (N, C, Y, X), returns clean latents
@@ -45,8 +60,12 @@ class ImageStream:
         self.model = model
         self._started = False
         self._frames, self._made = 0, 0
-        self._words: Words | None = None
+        self.wish: Wish | None = None
         self._plan: Schedule | None = None
+
+    @property
+    def loras(self) -> Named:
+        return self.wish.loras if self.wish is not None else ()
 
     @property
     def work_saved(self) -> float:
@@ -58,19 +77,26 @@ class ImageStream:
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be 0 to 1, got {strength}")
         self._seed, self._strength, self._size = seed, strength, (0, 0)
-        self._waiting: Tensor | None = None
+        self.forget()
         self._shown: Frames | None = None
         self._filter = Filter(self.model.skip, seed)
         self._started = True
         self.wear(blend(look))
 
+    def forget(self) -> None:
+        """What is on its way: the next frame goes through all steps at once."""
+        self._waiting: Tensor | None = None
+        self._maps: dict[str, Tensor] = {}
+        self._greys: list[Grey] = []
+        self._clean: tuple[Tensor, Grey] | None = None
+
     def wear(self, look: Blend) -> None:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
         model, (prompts, share) = self.model, styled(look)
-        self._look, self._words, self._plan = look, None, None
-        if prompts and self._strength > 0:
-            self._words = model.mixed(prompts)
+        wish = model.wish(prompts) if prompts and self._strength > 0 else None
+        self._look, self.wish, self._plan = look, wish, None
+        if wish is not None:
             strength = self._strength * share
             self._plan = schedule(model.scheduler, model.steps, strength, model.dtype, model.device)
 
@@ -82,7 +108,7 @@ class ImageStream:
             return frames.copy()
         shown = []
         for frame in frames:
-            ((_, picture),) = step_many([self], [frame])
+            ((_, picture),) = self.model.step_many([self], [frame])
             if isinstance(picture, Exception):
                 raise picture
             shown.append(picture)
@@ -97,29 +123,66 @@ class ImageStream:
             return frame.copy()
         self._frames += 1
         if frame.shape[:2] != self._size:
-            self._size, self._waiting = (frame.shape[0], frame.shape[1]), None
+            self._size = frame.shape[0], frame.shape[1]
+            self.forget()
         if self._filter.skips(frame) and self._shown is not None:
             return self._shown.copy()
         self._made += 1
         return None
 
-    def work(self, source: Tensor) -> Work:
-        """The steps of one frame, from its latents (1, C, Y, X)."""
-        assert self._plan is not None and self._words is not None
-        plan, model, steps = self._plan, self.model, self.model.steps
-        calls = 1
+    def work(self, shot: Shot) -> Work:
+        """The steps of one frame."""
+        assert self._plan is not None and self.wish is not None
+        plan, wish, steps = self._plan, self.wish, self.model.steps
+        source, calls = self._steadied(shot, wish.steady), 1
         if self._waiting is None:  # nothing is on its way: this frame goes through all steps
             self._noise = noise(self._seed, (steps, *source.shape[1:])).to(source)
             self._waiting, self._anchors = plan.noisy(source, self._noise)[1:], source.repeat(steps - 1, 1, 1, 1)
-            calls = steps
+            self._maps, calls = {}, steps
+        maps = {
+            name: torch.cat((each, self._maps.get(name, each.expand(steps - 1, -1, -1, -1))))
+            for name, each in shot.maps.items()
+        }
         for _ in range(calls):
             x = torch.cat((plan.signal[:1] * source + plan.noise[:1] * self._noise[:1], self._waiting))
-            anchors = torch.cat((source, self._anchors))
-            predicted = yield Rows(x, plan.timesteps, self._words)
-            clean = plan.clean(x, guided(plan, x, predicted, anchors, model.guidance))
+            predicted = yield self._asked(wish, plan, x, maps)
+            anchor = plan.first.clean(x[:1], predicted[steps:]) if wish.rows else source
+            anchors = torch.cat((anchor, self._anchors))
+            clean = plan.clean(x, guided(plan, x, predicted[:steps], anchors, wish.guidance))
             self._anchors = anchors[:-1]
             self._waiting = plan.noisy(clean[:-1], self._noise, 1)
+        self._maps = {name: each[:-1] for name, each in maps.items()}
+        self._remember(shot.grey, clean[-1:])
         return clean[-1:]
+
+    def _asked(self, wish: Wish, plan: Schedule, x: Tensor, maps: dict[str, Tensor]) -> Rows:
+        """The rows of the steps, and the first once more for a negative prompt."""
+        words, t, picture = wish.words.times(len(x)), plan.timesteps, wish.picture
+        if picture is not None:
+            picture = picture.expand(len(x), -1, -1)
+        if not wish.rows or wish.negative is None:
+            return Rows(x, t, words, picture, maps, wish.controls)
+        if picture is not None:
+            picture = torch.cat((picture, torch.zeros_like(picture[:1])))
+        again = {name: torch.cat((each, each[:1])) for name, each in maps.items()}
+        return Rows(
+            torch.cat((x, x[:1])), torch.cat((t, t[:1])), joined([words, wish.negative]), picture, again, wish.controls
+        )
+
+    def _remember(self, seen: Grey | None, made: Tensor) -> None:
+        """What came out, with the picture that it was made of."""
+        if seen is None:
+            self._greys, self._clean = [], None
+            return
+        on_their_way = self._greys if len(self._greys) == self.model.steps - 1 else [seen] * (self.model.steps - 1)
+        *self._greys, oldest = seen, *on_their_way
+        self._clean = made, oldest
+
+    def _steadied(self, shot: Shot, share: float) -> Tensor:
+        if not share or shot.grey is None or self._clean is None or self._clean[0].shape != shot.source.shape:
+            return shot.source
+        made, before = self._clean
+        return steadied(shot.source, made, shot.grey, before, share)
 
     def show(self, picture: Frames) -> Frames:
         self._shown = picture
@@ -131,6 +194,14 @@ class ImageStream:
         kept: dict[str, Tensor] = {}
         if self._waiting is not None:
             kept |= {"waiting": self._waiting.contiguous(), "anchors": self._anchors.contiguous()}
+        kept |= {f"map:{name}": each.contiguous() for name, each in self._maps.items()}
+        if self._clean is not None:
+            kept |= {
+                "clean": self._clean[0].contiguous(),
+                "greys": torch.from_numpy(np.stack([*self._greys, self._clean[1]])),
+            }
+        for name in pictures(self._look) if self.model.reference is not None else ():
+            kept[name] = torch.from_numpy(self.model.reference.pictures[name])
         for name, picture in (("shown", self._shown), ("made", self._filter.made)):
             if picture is not None:
                 kept[name] = torch.from_numpy(picture)
@@ -153,71 +224,18 @@ class ImageStream:
         shape = (model.steps - 1, model.channels, height // model.factor, width // model.factor)
         if waiting is not None and (anchors is None or tuple(waiting.shape) != shape or anchors.shape != waiting.shape):
             raise ValueError(f"saved latents are {tuple(waiting.shape)}, {model.name} needs {shape}")
+        if model.reference is not None:
+            model.reference.pictures.keep({name: kept[name].numpy() for name in pictures(look) if name in kept})
         self.start(look, seed, strength)
         self._size, self._filter.frame, self._filter.row = (height, width), frame, row
         self._shown, self._filter.made = (kept[n].numpy() if n in kept else None for n in ("shown", "made"))
         if waiting is not None and anchors is not None:
             self._waiting, self._anchors = (x.to(model.device, model.dtype) for x in (waiting, anchors))
             self._noise = noise(seed, (model.steps, *shape[1:])).to(self._waiting)
-
-
-def step_many(streams: Sequence[ImageStream], frames: Sequence[Frames]) -> Iterator[tuple[int, Frames | Exception]]:
-    """`ImageModel.step_many`: in as few calls as sizes allow; a failed call is the error of those who were in it."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for place, (stream, frame) in enumerate(zip(streams, frames, strict=True)):
-        try:
-            shown = stream.skips(frame)
-        except (ValueError, RuntimeError) as error:
-            yield place, error
-        else:
-            if shown is None:
-                groups.setdefault(frame.shape, []).append(place)
-            else:
-                yield place, shown
-    for group in groups.values():
-        try:
-            made = _make_within_memory([streams[i] for i in group], np.stack([frames[i] for i in group]))
-        except RuntimeError as error:
-            yield from ((place, error) for place in group)
-        else:
-            yield from ((place, streams[place].show(picture)) for place, picture in zip(group, made, strict=True))
-
-
-@torch.inference_mode()
-def _make_within_memory(streams: list[ImageStream], frames: Frames) -> Frames:
-    """`_make`; out of memory on a GPU, the model renders at half the sides from then on."""
-    try:
-        return _make(streams, frames)
-    except torch.OutOfMemoryError:
-        streams[0].model.recover()
-        for stream in streams:
-            stream._waiting = None
-        return _make(streams, frames)
-
-
-def _make(streams: list[ImageStream], frames: Frames) -> Frames:
-    """Frames (T, H, W, 3) of as many streams, all of a size."""
-    model = streams[0].model
-    height, width = frames.shape[1:3]
-    if model.shrunk > 1:
-        small = tuple(max(16, side // model.shrunk // 16 * 16) for side in (width, height))
-        frames = np.stack([cv2.resize(frame, small, interpolation=cv2.INTER_AREA) for frame in frames])
-    sources = model.encode(frames)
-    running = {i: stream.work(sources[i : i + 1]) for i, stream in enumerate(streams)}
-    asked = {i: next(work) for i, work in running.items()}
-    clean: dict[int, Tensor] = {}
-    while asked:
-        answers = model.predict(list(asked.values()))
-        for i, answer in zip(list(asked), answers, strict=True):
-            try:
-                asked[i] = running[i].send(answer)
-            except StopIteration as done:
-                clean[i] = done.value
-                del asked[i]
-    made = model.decode(torch.cat([clean[i] for i in range(len(streams))]))
-    if made.shape[1:3] != (height, width):
-        made = np.stack([cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC) for picture in made])
-    return made
+            self._maps = {n.removeprefix("map:"): x.to(self._waiting) for n, x in kept.items() if n.startswith("map:")}
+        if "clean" in kept:
+            *self._greys, oldest = kept["greys"].numpy()
+            self._clean = kept["clean"].to(model.device, model.dtype), oldest
 
 
 def noise(seed: int, shape: tuple[int, ...]) -> Tensor:

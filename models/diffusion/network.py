@@ -11,31 +11,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reverie.models.blend import Blend
 from reverie.models.diffusion import folder as folders
-from reverie.models.diffusion import memory
-from reverie.models.diffusion.words import Words, mix
+from reverie.models.diffusion import lora, memory
+from reverie.models.diffusion import wish as wishes
+from reverie.models.diffusion.ask import Named
+from reverie.models.diffusion.control import Controls
+from reverie.models.diffusion.lora import Loras
+from reverie.models.diffusion.reference import Reference
+from reverie.models.diffusion.wish import Wish
+from reverie.models.diffusion.words import Words, joined
+from reverie.models.diffusion.writer import Writer
 from reverie.models.prompt import normal
 from reverie.models.stream import MAX_AREA, Frames
 
 if TYPE_CHECKING:
     from reverie.models.diffusion.image import ImageStream, Rows
-    from reverie.models.llm import LLM
 
 log = logging.getLogger(__name__)
 PROMPTS_KEPT = 256
 LCM_STEPS = 4
+LCM_GUIDANCE = 8.5  # diffusers' own, of models that take it as a number
 
 
-def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0) -> ImageModel:
+def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0) -> Any:
     """A folder that diffusers saved, safetensors only, nothing fetched and no code of the folder run.
 
     Args: device: cpu, cuda or neuron.  llm: see ImageModel.  skip: see similar.Filter.
     Raises: FileNotFoundError, ValueError with one sentence; ValueError with the figures if it does not fit the GPU.
     """
-    folders.check(path)
+    kind = folders.check(path)
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     if device == "cuda":
         if not torch.cuda.is_available():
@@ -49,46 +57,60 @@ def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0) -> 
         raise FileNotFoundError(f"diffusion models need reverie[diffusion]: {error}") from None
     diffusers_logging.set_verbosity_error()
     diffusers_logging.disable_progress_bar()
-    tiny = {}
+    image = folders.network(kind) == "unet"
+    tiny: dict[str, Any] = {"safety_checker": None} if image else {}
     if (path / "vae_tiny").is_dir():
         from diffusers import AutoencoderTiny
 
         tiny["vae"] = AutoencoderTiny.from_pretrained(path / "vae_tiny", dtype=dtype, use_safetensors=True)
-    pipeline = DiffusionPipeline.from_pretrained(
-        path, local_files_only=True, use_safetensors=True, dtype=dtype, safety_checker=None, **tiny
-    )
-    steps = LCM_STEPS if type(pipeline.scheduler).__name__ == "LCMScheduler" else 1
-    return ImageModel(pipeline.to("cuda" if device == "cuda" else "cpu"), path.name, steps, device, llm, skip)
+    pipeline = DiffusionPipeline.from_pretrained(path, local_files_only=True, use_safetensors=True, dtype=dtype, **tiny)
+    if kind.startswith("Wan"):
+        from reverie.models.diffusion.video_model import VideoModel
+
+        return VideoModel(pipeline.to("cuda" if device == "cuda" else "cpu"), path, llm)
+    if not image:
+        from reverie.models.diffusion.edit_model import EditModel
+
+        return EditModel(pipeline.to("cuda" if device == "cuda" else "cpu"), path, llm, skip)
+    for file in (path / "lcm_lora").glob("*.safetensors"):
+        from diffusers import LCMScheduler
+
+        lora.fuse(file, pipeline)
+        pipeline.scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
+    return ImageModel(pipeline.to("cuda" if device == "cuda" else "cpu"), path, device, llm, skip)
 
 
 class ImageModel:
     """Text encoder, network, autoencoder and scheduler of a diffusers pipeline."""
 
     def __init__(
-        self, pipeline: Any, name: str, steps: int, device: str = "cpu", llm: str | None = None, skip: float = 0.0
+        self, pipeline: Any, path: Path, device: str = "cpu", llm: str | None = None, skip: float = 0.0
     ) -> None:
         """
         Args:
-            steps: denoising steps a frame.
+            path: of its folder, where ControlNets, LoRAs and an IP-Adapter may lie.
             llm: what enhances prompts: None is the packaged SmolLM2; see reverie.models.checkpoint.read.
+        Raises: ValueError if one of those is not of this model.
         """
-        self.name, self.steps, self.skip, self.guidance = name, steps, skip, 1.0
+        self.name, self.skip = path.name, skip
+        self.steps = LCM_STEPS if type(pipeline.scheduler).__name__ == "LCMScheduler" else 1  # denoising steps a frame
         self.pipeline, self.scheduler, self.unet, self.vae = (
             pipeline, pipeline.scheduler, pipeline.unet, pipeline.vae,
         )  # fmt: skip
+        self.dtype, self.device = self.unet.dtype, str(self.unet.device)
+        self.reference = Reference(path, pipeline) if (path / "ip_adapter").is_dir() else None
+        self.controls, self.loras = Controls(path, self.dtype, self.device), Loras(path, pipeline)
         for module in (self.unet, self.vae):
             module.requires_grad_(False).eval().to(memory_format=torch.channels_last)
-        self.dtype, self.device = self.unet.dtype, str(self.unet.device)
         self.channels = self.unet.config.in_channels
         self.factor = 2 ** (
             len(self.vae.config.get("decoder_block_out_channels", self.vae.config.block_out_channels)) - 1
         )
         self.shrunk = 1  # by how much sides are made smaller since memory ran out
         self._forward = _compiled(self.unet, device)
-        self._llm_source = llm
-        self._llm: LLM | None = None
-        self._words: OrderedDict[str, Words] = OrderedDict()
-        self._richer: OrderedDict[str, str] = OrderedDict()
+        self._scale = _guidance_embedding(pipeline)
+        self.writer = Writer(llm)
+        self._words: OrderedDict[tuple[str, Named], Words] = OrderedDict()
         self._lock = threading.Lock()
 
     def stream(self) -> ImageStream:
@@ -99,53 +121,46 @@ class ImageModel:
     def step_many(
         self, streams: Sequence[ImageStream], frames: Sequence[Frames]
     ) -> Iterator[tuple[int, Frames | Exception]]:
-        from reverie.models.diffusion.image import step_many
+        from reverie.models.diffusion.together import step_many
 
         return step_many(streams, frames)
 
     def prepare(self, prompt: str) -> None:
         if prompt.strip():
-            self.words(prompt)
+            self.wish(((normal(prompt), 1.0),))
+
+    def picture(self, image: NDArray[np.uint8]) -> str:
+        if self.reference is None:
+            raise ValueError(f"{self.name} has no ip_adapter: it takes no reference pictures")
+        return self.reference.pictures.take(image)
 
     def counts(self) -> dict[str, int]:
         return {}
 
     def enhance(self, prompt: str) -> Iterator[str]:
-        """As the LLM writes, the first time; kept then."""
-        key = normal(prompt)
-        if key in self._richer:
-            yield self._richer[key]
-            return
-        if self._llm is None:
-            from reverie.models.llm import load as load_llm
+        return self.writer.enhance(prompt)
 
-            self._llm = load_llm(self._llm_source)
-        rich = ""
-        for piece in self._llm.enhance(prompt):
-            rich += piece
-            yield piece
-        self._richer[key] = rich
-        if len(self._richer) > PROMPTS_KEPT:
-            self._richer.popitem(last=False)
+    def wish(self, look: Blend) -> Wish:
+        """What the network is asked for a look without the camera.  Raises: ValueError if something is not there."""
+        return wishes.read(self, look)
 
     @torch.inference_mode()
-    def words(self, prompt: str) -> Words:
+    def words(self, prompt: str, loras: Named = ()) -> Words:
         """What the text encoders say of a prompt; that of the last prompts is kept."""
-        key = normal(prompt)
+        encoders = [part for part in ("text_encoder", "text_encoder_2") if getattr(self.pipeline, part, None)]
+        key = normal(prompt), tuple(dict.fromkeys(each for part in encoders for each in self.loras.of(part, loras)))
         with self._lock:
             if key not in self._words:
+                for part in encoders:
+                    self.loras.wear(part, key[1])
                 answer = self.pipeline.encode_prompt(
-                    key, device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+                    key[0], device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
                 )
                 self._words[key] = Words(answer[0], answer[2] if len(answer) > 2 else None)
                 if len(self._words) > PROMPTS_KEPT:
                     self._words.popitem(last=False)
             self._words.move_to_end(key)
             return self._words[key]
-
-    @torch.inference_mode()
-    def mixed(self, look: Blend) -> Words:
-        return mix([(self.words(prompt), share) for prompt, share in look])
 
     def encode(self, frames: Frames) -> Tensor:
         """(T, H, W, 3) uint8 to latents (T, C, H / factor, W / factor)."""
@@ -160,17 +175,23 @@ class ImageModel:
         return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 
     def predict(self, asked: Sequence[Rows]) -> list[Tensor]:
-        """One call of the network for the rows of all who ask; latents of one size."""
+        """One call of the network for the rows of all who ask; latents of one size, all with the same LoRAs."""
         counts = [len(rows.latents) for rows in asked]
-        tokens = torch.cat([rows.words.tokens.expand(n, -1, -1) for rows, n in zip(asked, counts, strict=True)])
+        words = joined([rows.words for rows in asked])
         x, t = torch.cat([rows.latents for rows in asked]), torch.cat([rows.timesteps for rows in asked])
-        more = None
-        if asked[0].words.pooled is not None:
+        more: dict[str, Any] = {}
+        if words.pooled is not None:
             height, width = (side * self.factor for side in x.shape[2:])
-            pooled = [rows.words.pooled.expand(n, -1) for rows, n in zip(asked, counts, strict=True)]  # type: ignore[union-attr]
             ids = torch.tensor([height, width, 0, 0, height, width], dtype=self.dtype, device=self.device)
-            more = {"text_embeds": torch.cat(pooled), "time_ids": ids.expand(len(x), -1)}
-        return list(self._forward(x, t, tokens, added_cond_kwargs=more, return_dict=False)[0].split(counts))
+            more = {"text_embeds": words.pooled, "time_ids": ids.expand(len(x), -1)}
+        held = self.controls.residuals(x, t, words.tokens, more, [(r.maps, r.scales, len(r.latents)) for r in asked])
+        if self.reference is not None:
+            more["image_embeds"] = [torch.cat([rows.picture for rows in asked if rows.picture is not None])]
+        scale = None if self._scale is None else self._scale.expand(len(x), -1)
+        answer = self._forward(
+            x, t, words.tokens, timestep_cond=scale, added_cond_kwargs=more or None, return_dict=False, **held
+        )
+        return list(answer[0].split(counts))
 
     def recover(self) -> None:
         """After a step ran out of memory.  Raises: RuntimeError if pictures cannot be made smaller any more."""
@@ -182,6 +203,16 @@ class ImageModel:
         log.warning(
             "%s ran out of memory: it renders at 1/%d of the picture's sides from now on", self.name, self.shrunk
         )
+
+
+def _guidance_embedding(pipeline: Any) -> Tensor | None:
+    """(1, G), of models that learned guidance in their steps, as LCM."""
+    unet = pipeline.unet
+    if unet.config.time_cond_proj_dim is None:
+        return None
+    scale = torch.tensor([LCM_GUIDANCE - 1])
+    embedded: Tensor = pipeline.get_guidance_scale_embedding(scale, unet.config.time_cond_proj_dim)
+    return embedded.to(unet.device, unet.dtype)
 
 
 def _compiled(module: Any, device: str) -> Any:

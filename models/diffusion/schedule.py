@@ -20,6 +20,11 @@ class Schedule(NamedTuple):
     out: Tensor  # (N, 1, 1, 1)
     velocity: bool  # the network predicts v instead of e
 
+    @property
+    def first(self) -> Schedule:
+        """Of the first step alone."""
+        return Schedule(*(x[:1] for x in self[:5]), self.velocity)
+
     def clean(self, x: Tensor, predicted: Tensor) -> Tensor:
         """x0 of noisy latents (N, C, Y, X) and what the network said of them."""
         x0 = self.signal * x - self.noise * predicted if self.velocity else (x - self.noise * predicted) / self.signal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,10 +10,20 @@ from torch import Tensor
 
 
 class Words(NamedTuple):
-    """What a text encoder says of a prompt."""
+    """What a text encoder says of N prompts."""
 
-    tokens: Tensor  # (1, L, D)
-    pooled: Tensor | None  # (1, P), of SDXL
+    tokens: Tensor  # (N, L, D)
+    pooled: Tensor | None = None  # (N, P), of SDXL
+
+    def times(self, count: int) -> Words:
+        """One prompt's, for as many rows."""
+        pooled = None if self.pooled is None else self.pooled.expand(count, -1)
+        return Words(self.tokens.expand(count, -1, -1), pooled)
+
+
+def joined(parts: Sequence[Words]) -> Words:
+    pooled = [p for words in parts if (p := words.pooled) is not None]
+    return Words(torch.cat([words.tokens for words in parts]), torch.cat(pooled) if pooled else None)
 
 
 def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
@@ -40,8 +51,7 @@ def mix(parts: list[tuple[Words, float]]) -> Words:
         return parts[0][0]
     between = _between if len(parts) == 2 else _mean
     shares = [share for _, share in parts]
-    pooled = [words.pooled for words, _ in parts]
-    both = [p for p in pooled if p is not None]
+    both = [p for words, _ in parts if (p := words.pooled) is not None]
     return Words(between([words.tokens for words, _ in parts], shares), between(both, shares) if both else None)
 
 

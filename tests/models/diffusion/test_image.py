@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from reverie.models import registry
-from reverie.models.diffusion.image import ImageStream, noise, step_many
+from reverie.models.diffusion.image import ImageStream, Shot, noise
 from reverie.models.diffusion.network import ImageModel, load
 from reverie.models.diffusion.schedule import schedule
+from reverie.models.diffusion.together import step_many
 
 
 def clip(count: int, height: int = 64, width: int = 96, seed: int = 0) -> np.ndarray:
@@ -25,7 +26,7 @@ def started(model: ImageModel, prompt: str = "a marble statue", **settings: floa
 @torch.inference_mode()
 def through(model: ImageModel, stream: ImageStream, source: torch.Tensor) -> torch.Tensor:
     """What comes out when latents (1, C, Y, X) go in."""
-    work = stream.work(source)
+    work = stream.work(Shot(source))
     asked = next(work)
     while True:
         try:
@@ -66,7 +67,8 @@ def test_a_batch_of_steps_is_as_many_separate_runs(lcm: Path) -> None:
 def test_rows_of_several_sessions_in_one_call_are_answered_as_alone(lcm: Path) -> None:
     model = load(lcm, "cpu")
     asked = [
-        next(started(model, prompt, seed=n).work(torch.randn(1, 4, 8, 12))) for n, prompt in enumerate(("fox", "owl"))
+        next(started(model, prompt, seed=n).work(Shot(torch.randn(1, 4, 8, 12))))
+        for n, prompt in enumerate(("fox", "owl"))
     ]
     with torch.inference_mode():
         both, alone = model.predict(asked), [model.predict([rows])[0] for rows in asked]
@@ -119,6 +121,41 @@ def test_a_prompt_takes_effect_on_the_next_frame(turbo: Path) -> None:
     stream.wear((("owl", 1.0),))
     assert not np.array_equal(stream.step(frames), before)
     assert np.array_equal(stream.step(frames), started(model, "owl").step(frames))
+
+
+@torch.inference_mode()
+def test_a_negative_prompt_of_one_step_is_full_guidance(turbo: Path) -> None:
+    model, source = load(turbo, "cpu"), torch.randn(1, 4, 8, 12)
+    ours = through(model, started(model, "fox --no blur --guidance 2.5", seed=3), source)
+    plan = schedule(model.scheduler, 1, 1.0, torch.float32, "cpu")
+    t = plan.timesteps
+    x = plan.noisy(source, noise(3, (1, *source.shape[1:])))
+    said = [model.unet(x, t, model.pipeline.encode_prompt(p, "cpu", 1, False)[0]).sample for p in ("fox", "blur")]
+    kept = model.scheduler.alphas_cumprod[t]
+    expected = (x - (1 - kept).sqrt() * (said[1] + 2.5 * (said[0] - said[1]))) / kept.sqrt()
+    assert (ours - expected).norm() < 1e-4 * expected.norm()
+    assert (ours - through(model, started(model, "fox", seed=3), source)).norm() > 1e-3 * ours.norm()
+
+
+def test_negative_prompts_go_through_the_steps_beside_other_sessions(lcm: Path) -> None:
+    model, frames = load(lcm, "cpu"), clip(2)
+    prompts = "fox --no blur", "owl"
+    alone = [started(model, prompt).step(frames) for prompt in prompts]
+    streams = [started(model, prompt) for prompt in prompts]
+    for n in range(2):
+        for place, shown in model.step_many(streams, [frames[n]] * 2):
+            assert np.abs(shown.astype(int) - alone[place][n]).max() <= 1
+
+
+def test_what_was_made_before_is_taken_along_and_saved(turbo: Path, lcm: Path) -> None:
+    for folder in (turbo, lcm):
+        model, frames = load(folder, "cpu"), clip(7)
+        whole, first, second = (started(model, "fox --steady 0.6") for _ in range(3))
+        expected = whole.step(frames)
+        assert not np.array_equal(expected, started(model, "fox").step(frames))
+        first.step(frames[:3])
+        second.load(first.save())
+        assert np.array_equal(second.step(frames[3:]), expected[3:])
 
 
 def test_still_pictures_are_left_out_and_counted(turbo: Path) -> None:

@@ -22,24 +22,9 @@ def test_prompts_are_read_once(turbo: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_blends_lie_between_prompts(turbo: Path) -> None:
     model = load(turbo, "cpu")
     fox, owl = model.words("fox").tokens, model.words("owl").tokens
-    assert torch.equal(model.mixed((("fox", 0.25), ("owl", 0.75))).tokens, slerp(fox, owl, 0.75))
-    three = model.mixed((("fox", 0.5), ("owl", 0.25), ("cat", 0.25))).tokens
+    assert torch.equal(model.wish((("fox", 0.25), ("owl", 0.75))).words.tokens, slerp(fox, owl, 0.75))
+    three = model.wish((("fox", 0.5), ("owl", 0.25), ("cat", 0.25))).words.tokens
     assert torch.allclose(three, 0.5 * fox + 0.25 * owl + 0.25 * model.words("cat").tokens)
-
-
-def test_a_richer_prompt_is_written_once(turbo: Path) -> None:
-    model = load(turbo, "cpu")
-
-    class Writer:
-        asked = 0
-
-        def enhance(self, prompt: str):  # type: ignore[no-untyped-def]
-            self.asked += 1
-            yield from (prompt, ", in rain")
-
-    model._llm = writer = Writer()  # type: ignore[assignment]
-    assert ["".join(model.enhance("fox")) for _ in range(2)] == ["fox, in rain"] * 2
-    assert writer.asked == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -1,0 +1,153 @@
+"""LoRAs on and off while the model runs: their products are added into the weights, where they lie.
+
+Nothing is recompiled and nothing is slower with one.  What the weights were is kept, so that taking a LoRA off gives
+them back bit for bit; that costs the memory of the layers that one has touched.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from reverie.models.diffusion.ask import Named
+
+FOLDER = "loras"  # of a model's folder
+PARTS = ("unet", "transformer", "text_encoder", "text_encoder_2")
+
+
+class Delta(NamedTuple):
+    """What is added to one layer's weight: scale * up @ down, in the weight's shape."""
+
+    down: Tensor  # (R, ...)
+    up: Tensor  # (O, R, ...)
+    scale: float  # alpha / R
+
+    def full(self, like: Tensor) -> Tensor:
+        up, down = (x.to(like.device, torch.float32) for x in (self.up.flatten(1), self.down.flatten(1)))
+        return self.scale * (up @ down).view(like.shape)
+
+
+Deltas = dict[str, dict[str, Delta]]  # part, layer
+
+
+def read(file: Path, pipeline: Any) -> Deltas:
+    """A file of PEFT, diffusers or kohya, by diffusers' own reading.
+
+    Raises: ValueError with one sentence if it is damaged, none, or of another model.
+    """
+    config = {"unet_config": pipeline.unet.config} if getattr(pipeline, "unet", None) is not None else {}
+    try:
+        answer = pipeline.lora_state_dict(
+            str(file.parent), weight_name=file.name, local_files_only=True, use_safetensors=True,
+            return_lora_metadata=True, **config,
+        )  # fmt: skip
+    except Exception as error:  # of a file that users brought, read by diffusers: many kinds
+        raise ValueError(f"LoRA {file.stem} cannot be read: {error}") from None
+    tensors, metadata = answer[0], answer[-1] or {}
+    alphas = (answer[1] if len(answer) > 2 else None) or {}
+    found = {part: _layers(part, tensors, alphas, metadata) for part in PARTS}
+    if not any(found.values()):
+        raise ValueError(f"LoRA {file.stem} holds nothing for this kind of model")
+    for part, layers in found.items():
+        _check(file.stem, part, getattr(pipeline, part, None), layers)
+    return {part: layers for part, layers in found.items() if layers}
+
+
+def _layers(
+    part: str, tensors: dict[str, Tensor], alphas: dict[str, Any], metadata: dict[str, Any]
+) -> dict[str, Delta]:
+    from diffusers.utils import convert_state_dict_to_peft, convert_unet_state_dict_to_peft
+
+    convert = convert_state_dict_to_peft if part.startswith("text") else convert_unet_state_dict_to_peft
+    mine = {key.removeprefix(f"{part}."): x for key, x in tensors.items() if key.startswith(f"{part}.")}
+    if mine and "lora_A" not in next(iter(mine)):
+        mine = convert(mine)
+    scales = {key.removeprefix(f"{part}."): float(a) for key, a in alphas.items() if key.startswith(f"{part}.")}
+    scales = {key.removesuffix(".alpha"): a for key, a in (convert(scales) if scales else {}).items()}
+    layers = {}
+    for key, down in mine.items():
+        layer, dot, _ = key.partition(".lora_A.")
+        if not dot:
+            continue
+        up, rank = mine[key.replace(".lora_A.", ".lora_B.")], len(down)
+        known = [a for name, a in scales.items() if name.startswith(f"{layer}.") or name == layer]
+        alpha = known[0] if known else metadata.get(f"{part}.alpha_pattern", {}).get(layer)
+        layers[layer] = Delta(down, up, float(alpha or metadata.get(f"{part}.lora_alpha") or rank) / rank)
+    return layers
+
+
+def _check(name: str, part: str, module: Any, layers: dict[str, Delta]) -> None:
+    for layer, delta in layers.items():
+        try:
+            weight = module.get_submodule(layer).weight
+        except AttributeError:
+            raise ValueError(f"LoRA {name} is of another model: there is no {part}.{layer} here") from None
+        made = (delta.up.shape[0], delta.down[0].numel())
+        if made != (weight.shape[0], weight[0].numel()):
+            raise ValueError(f"LoRA {name} is of another model: {part}.{layer} is {tuple(weight.shape)}, not {made}")
+
+
+class Loras:
+    """The LoRAs of a model's folder, read when they are first asked for."""
+
+    def __init__(self, folder: Path, pipeline: Any) -> None:
+        self._folder, self._pipeline = folder / FOLDER, pipeline
+        self._known: dict[str, tuple[float, Deltas]] = {}
+        self._lock = threading.Lock()
+        self._plain: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
+        self._worn: dict[str, Named] = dict.fromkeys(PARTS, ())
+
+    def names(self) -> list[str]:
+        return sorted(file.stem.lower() for file in self._folder.glob("*.safetensors"))
+
+    def check(self, wanted: Named) -> None:
+        """Reads them.  Raises: ValueError if one is not there or cannot be used."""
+        for name, _ in wanted:
+            self._deltas(name)
+
+    def of(self, part: str, wanted: Named) -> Named:
+        """Those that change a part of the model."""
+        return tuple((name, scale) for name, scale in wanted if part in self._deltas(name))
+
+    def _deltas(self, name: str) -> Deltas:
+        file = next((f for f in self._folder.glob("*.safetensors") if f.stem.lower() == name), None)
+        if file is None:
+            known = ", ".join(self.names()) or "none"
+            raise ValueError(f"there is no LoRA {name!r}; the model's folder {FOLDER} has {known}")
+        with self._lock:
+            written = file.stat().st_mtime
+            if name not in self._known or self._known[name][0] != written:
+                self._known[name] = written, read(file, self._pipeline)
+            return self._known[name][1]
+
+    @torch.no_grad()
+    def wear(self, part: str, wanted: Named) -> None:
+        """From now on, these on one part of the model; by the thread alone that runs the part."""
+        if self._worn[part] == wanted:
+            return
+        module, plain, deltas = getattr(self._pipeline, part), self._plain[part], {}
+        for name, scale in wanted:
+            for layer, delta in self._deltas(name).get(part, {}).items():
+                deltas.setdefault(layer, []).append((scale, delta))
+        for layer in {*plain, *deltas}:
+            weight = module.get_submodule(layer).weight
+            before = plain.setdefault(layer, weight.detach().clone())
+            if layer in deltas:
+                added = [scale * delta.full(before) for scale, delta in deltas[layer]]
+                weight.copy_(before + torch.stack(added).sum(0))
+            else:
+                weight.copy_(before)
+        self._worn[part] = wanted
+
+
+def fuse(file: Path, pipeline: Any) -> None:
+    """A LoRA for good, as LCM's.  Raises: ValueError."""
+    with torch.no_grad():
+        for part, layers in read(file, pipeline).items():
+            for layer, delta in layers.items():
+                weight = getattr(pipeline, part).get_submodule(layer).weight
+                weight.copy_(weight + delta.full(weight))

@@ -1,0 +1,158 @@
+"""Causal video diffusion as a live stream: Wan 2.1 of Self-Forcing's or LongLive's kind.  Chunks of three latents.
+
+A chunk is twelve frames.  Its work is cut into turns, one a frame, so that no frame waits for all of it: four frames
+become a latent when they are there; each turn makes one denoising step, or puts the chunk into the ring, or decodes a
+latent.  What is shown lies twelve frames behind.  The first frame is a chunk of its own, standing still, and the
+ring's sink: it is shown until the first moving chunk is done, so that no frame is unstyled.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reverie.models.blend import Blend, blend, styled
+from reverie.models.diffusion.ring import Ring
+from reverie.models.stream import Frames, check
+
+if TYPE_CHECKING:
+    from reverie.models.diffusion.video_model import VideoModel
+
+LATENTS = 3  # of a chunk
+FRAMES = 4  # of a latent, but for the first of a stream
+MOVED = 0.2  # root mean square difference of frames, of 1, that counts as full motion
+STILL, MOVING = 0.8, 0.6  # share of noise at strength 1, by motion: a still picture can bear more
+
+
+def noisiness(apart: float, before: float | None) -> float:
+    """Share of noise for a chunk: less where more moves, changing slowly (StreamDiffusionV2, arXiv 2511.07399).
+
+    Args: apart: root mean square difference of its frames, 0 to 1.  before: of the chunk before.
+    """
+    wanted = STILL - (STILL - MOVING) * min(1.0, apart / MOVED)
+    return wanted if before is None else 0.9 * wanted + 0.1 * before
+
+
+class VideoStream:
+    """A live stream: a look, the past in a ring, and the chunks that are on their way."""
+
+    def __init__(self, model: VideoModel) -> None:
+        self.model = model
+        self.work_saved = 0.0
+        self._started = False
+
+    def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength must be 0 to 1, got {strength}")
+        self._seed, self._strength, self._started = seed, strength, True
+        self._ring: Ring | None = None
+        self.wear(blend(look))
+
+    def wear(self, look: Blend) -> None:
+        if not self._started:
+            raise RuntimeError("start the stream before it changes its look")
+        prompts, share = styled(look)
+        words = self.model.mixed(prompts) if prompts and self._strength > 0 else None
+        self.look, self._words, self._share = look, words, self._strength * share
+
+    def step(self, frames: Frames) -> Frames:
+        if not self._started:
+            raise RuntimeError("start the stream before its first step")
+        check(frames)
+        if self._words is None:
+            self._ring = None
+            return frames.copy()
+        return np.stack([self._one(frame) for frame in frames]) if len(frames) else frames.copy()
+
+    @torch.inference_mode()
+    def _one(self, frame: Frames) -> Frames:
+        if self._ring is None or self._shown.shape != frame.shape:
+            self._prime(frame)
+            return self._shown.copy()
+        self._before, apart = frame, self.model.apart(frame, self._before)
+        self._moved.append(apart)
+        self._waiting.append(frame)
+        if len(self._waiting) == FRAMES:
+            self._latents.append(self.model.encode(np.stack(self._waiting), self._past))
+            self._waiting.clear()
+        self._turn()
+        if self._ready:
+            self._shown = self._ready.popleft()
+        return self._shown.copy()
+
+    def _prime(self, frame: Frames) -> None:
+        """The first frame, standing still for a chunk."""
+        model, (height, width) = self.model, frame.shape[:2]
+        self._ring = model.ring(height, width)
+        self._past, self._future = model.codec.fresh()
+        self._before, self._waiting, self._moved = frame, [], []  # type: ignore[var-annotated]
+        self._ready: deque[Frames] = deque()
+        still = np.repeat(frame[None], FRAMES, 0)
+        self._latents = [model.encode(still[:1] if n == 0 else still, self._past) for n in range(LATENTS)]
+        self._noise, self._turns, self._made = None, 0, []  # type: ignore[var-annotated]
+        self._begin()
+        while self._turns:
+            self._turn()
+        self._shown = self._ready.pop()
+        self._ready.clear()
+
+    def _begin(self) -> None:
+        """A chunk's latents are there: noise is put over them."""
+        assert self._ring is not None
+        apart = sum(self._moved) / len(self._moved) if self._moved else 0.0
+        self._noise = noisiness(apart, self._noise)
+        self._source, self._latents, self._moved = torch.cat(self._latents, 2), [], []
+        self._turns, self._worn = self.model.steps + LATENTS, self._words
+
+    def _turn(self) -> None:
+        """One frame's share of a chunk's work, if there is any."""
+        if not self._turns and len(self._latents) == LATENTS:
+            self._begin()
+        if not self._turns:
+            return
+        model, done = self.model, self.model.steps + LATENTS - self._turns
+        self._turns -= 1
+        if done < model.steps:
+            self._x = self._denoised(done)
+        if done == model.steps:
+            self._keep()
+        if done == model.steps - 1:
+            self._made = list(self._x.split(1, 2))
+            self._decode()
+        elif done > model.steps:
+            self._decode()
+
+    def _denoised(self, step: int) -> Tensor:
+        """The chunk's clean latents as the network sees them after another step."""
+        assert self._ring is not None and self._worn is not None and self._noise is not None
+        begin = self._share * self._noise
+        time = begin * (1 - step / self.model.steps)
+        fixed = self.model.fixed(self._seed, self._ring.count, step, self._source)
+        noisy = (1 - time) * (self._x if step else self._source) + time * fixed
+        return noisy - time * self.model.net(noisy, time, self._worn, self._ring)
+
+    def _keep(self) -> None:
+        """The chunk is the past now."""
+        assert self._ring is not None and self._worn is not None
+        self.model.net(self._x, 0.0, self._worn, self._ring, keep=True)
+
+    def _decode(self) -> None:
+        self._ready.extend(self.model.decode(self._made.pop(0), self._future))
+
+    def save(self) -> bytes:
+        if not self._started:
+            raise RuntimeError("start the stream before saving it")
+        from reverie.models.diffusion.video_state import save
+
+        return save(self)
+
+    def load(self, state: bytes) -> None:
+        from reverie.models.diffusion.video_state import load
+
+        load(self, state)

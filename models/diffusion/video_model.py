@@ -1,0 +1,113 @@
+"""The modules of a causal video pipeline (Wan 2.1 with Self-Forcing's or LongLive's weights), shared by its streams."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reverie.models.blend import Blend
+from reverie.models.diffusion.ask import read
+from reverie.models.diffusion.causal import Causal
+from reverie.models.diffusion.ring import Ring
+from reverie.models.diffusion.streaming import Codec, Features
+from reverie.models.diffusion.video import LATENTS, VideoStream
+from reverie.models.diffusion.words import Words, mix
+from reverie.models.diffusion.writer import Writer
+from reverie.models.prompt import normal
+from reverie.models.stream import Frames, one_by_one
+
+STEPS = 2  # denoising steps of a chunk; with the ring they suffice for video to video
+SLOTS = 4  # chunks in the ring: the sink and three more
+PROMPTS_KEPT = 64
+
+
+class VideoModel:
+    """Text encoder, transformer and autoencoder of a diffusers WanPipeline."""
+
+    def __init__(self, pipeline: Any, path: Path, llm: str | None = None) -> None:
+        self.name, self.steps = path.name, STEPS
+        for module in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
+            module.requires_grad_(False).eval()
+        self._pipeline, self.codec, self.net = pipeline, Codec(pipeline.vae), Causal(pipeline.transformer)
+        self.dtype, self.device = pipeline.transformer.dtype, str(pipeline.transformer.device)
+        self._writer = Writer(llm)
+        self._words: OrderedDict[str, Tensor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def stream(self) -> VideoStream:
+        return VideoStream(self)
+
+    def step_many(
+        self, streams: Sequence[VideoStream], frames: Sequence[Frames]
+    ) -> Iterator[tuple[int, Frames | Exception]]:
+        return one_by_one(streams, frames)
+
+    def prepare(self, prompt: str) -> None:
+        if prompt.strip():
+            self.mixed(((normal(prompt), 1.0),))
+
+    def picture(self, image: NDArray[np.uint8]) -> str:
+        raise ValueError(f"{self.name} takes no reference pictures")
+
+    def enhance(self, prompt: str) -> Iterator[str]:
+        return self._writer.enhance(prompt)
+
+    def counts(self) -> dict[str, int]:
+        return {}
+
+    def mixed(self, look: Blend) -> Tensor:
+        """(1, L, D) of a look without the camera.  Raises: ValueError if it asks for more than words."""
+        asked = [(read(prompt), share) for prompt, share in look]
+        if any(ask.loras or ask.controls or ask.negative for ask, _ in asked):
+            raise ValueError(f"{self.name} takes words alone: no LoRAs, controls or negative prompts")
+        return mix([(Words(self.words(ask.words)), share) for ask, share in asked]).tokens
+
+    @torch.inference_mode()
+    def words(self, prompt: str) -> Tensor:
+        """(1, L, D); of the last prompts it is kept."""
+        key = normal(prompt)
+        with self._lock:
+            if key not in self._words:
+                self._words[key] = self._pipeline.encode_prompt(
+                    key, do_classifier_free_guidance=False, device=self.device, max_sequence_length=512
+                )[0].to(self.dtype)
+                if len(self._words) > PROMPTS_KEPT:
+                    self._words.popitem(last=False)
+            self._words.move_to_end(key)
+            return self._words[key]
+
+    def ring(self, height: int, width: int) -> Ring:
+        """An empty past for pictures of a size."""
+        sides = height // self.codec.factor, width // self.codec.factor
+        like = torch.empty(0, dtype=self.dtype, device=self.device)
+        return Ring.of(self.net.config, SLOTS, self.net.tokens(LATENTS, *sides), like)
+
+    def fixed(self, seed: int, chunk: int, step: int, like: Tensor) -> Tensor:
+        """A stream's noise for a step of a chunk, the same on every machine."""
+        generator = np.random.Generator(np.random.Philox([seed, chunk * self.steps + step]))
+        return torch.from_numpy(generator.standard_normal(tuple(like.shape), np.float32)).to(like)
+
+    @staticmethod
+    def apart(frame: Frames, before: Frames) -> float:
+        """Root mean square difference of two frames, 0 to 1."""
+        return float(cv2.norm(frame, before) / frame.size**0.5 / 255)
+
+    def encode(self, frames: Frames, past: Features) -> Tensor:
+        """One latent of (T, H, W, 3), as Codec.encode."""
+        x = torch.from_numpy(frames).to(self.device).permute(3, 0, 1, 2)[None].to(self.codec.vae.dtype) / 127.5 - 1
+        return self.codec.encode(x, past).to(self.dtype)
+
+    def decode(self, latent: Tensor, past: Features) -> Frames:
+        """(T, H, W, 3) of one latent."""
+        x = self.codec.decode(latent.to(self.codec.vae.dtype), past)[0]
+        levels = (x.float() * 127.5 + 127.5).round().to(torch.uint8)
+        return np.ascontiguousarray(levels.permute(1, 2, 3, 0).cpu().numpy())

@@ -1,0 +1,84 @@
+"""A video stream as bytes, and back: its look, its past, and what is on its way.  It is as large as its ring."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from reverie.models.blend import Blend, blend
+
+if TYPE_CHECKING:
+    from reverie.models.diffusion.video import VideoStream
+
+PARTS = ("_past", "_future", "_latents", "_made", "_waiting", "_ready")  # lists of tensors or of pictures
+
+
+def save(stream: VideoStream) -> bytes:
+    """Everything `load` needs to go on identically."""
+    facts: dict[str, Any] = {"look": stream.look, "seed": stream._seed, "strength": stream._strength}
+    kept: dict[str, Tensor] = {}
+    if stream._ring is not None:
+        facts |= {
+            "count": stream._ring.count, "noise": stream._noise, "turns": stream._turns, "moved": stream._moved,
+        }  # fmt: skip
+        for name in PARTS:
+            values = list(getattr(stream, name))
+            facts[name] = ["tensor" if isinstance(v, Tensor | np.ndarray) else v for v in values]
+            kept |= {f"{name}.{n}": _tensor(v) for n, v in enumerate(values) if isinstance(v, Tensor | np.ndarray)}
+        for n, layer in enumerate(stream._ring.layers):
+            kept |= {f"keys.{n}": layer.keys, f"values.{n}": layer.values}
+        kept |= {name: _tensor(getattr(stream, f"_{name}")) for name in ("shown", "before", "source", "x")}
+        if stream._worn is not None:
+            kept["worn"] = stream._worn
+    ready = {name: x.detach().cpu().contiguous().clone() for name, x in kept.items()}
+    ready["facts"] = torch.frombuffer(bytearray(json.dumps(facts).encode()), dtype=torch.uint8)
+    return save_tensors(ready, {"model": stream.model.name})
+
+
+def _tensor(value: Any) -> Tensor:
+    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+
+def load(stream: VideoStream, state: bytes) -> None:
+    """Raises: ValueError if it is none of this model."""
+    model = stream.model
+    try:
+        kept = load_tensors(state)
+        facts = json.loads(kept["facts"].numpy().tobytes())
+        look: Blend = blend((str(prompt), float(share)) for prompt, share in facts["look"])
+        stream.start(look, int(facts["seed"]), float(facts["strength"]))
+        if "count" in facts:
+            _restore(stream, kept, facts)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"this is not a saved stream of {model.name}: {error}") from None
+
+
+def _restore(stream: VideoStream, kept: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    model = stream.model
+    stream._shown, stream._before = (kept[name].numpy() for name in ("shown", "before"))
+    ring = model.ring(*stream._shown.shape[:2])
+    for n, layer in enumerate(ring.layers):
+        for name, own in (("keys", layer.keys), ("values", layer.values)):
+            if kept[f"{name}.{n}"].shape != own.shape:
+                raise ValueError(f"its ring is {tuple(kept[f'{name}.{n}'].shape)}, this model's {tuple(own.shape)}")
+            own.copy_(kept[f"{name}.{n}"])
+    ring.count = int(facts["count"])
+    stream._noise, stream._turns, stream._moved = facts["noise"], int(facts["turns"]), list(facts["moved"])
+    for name in PARTS:
+        values = [kept[f"{name}.{n}"] if v == "tensor" else v for n, v in enumerate(facts[name])]
+        frames = name in ("_waiting", "_ready")
+        setattr(
+            stream, name, [v.numpy() if frames else v.to(model.device) if isinstance(v, Tensor) else v for v in values]
+        )
+    stream._ready = deque(stream._ready)
+    stream._source, stream._x = (kept[name].to(model.device) for name in ("source", "x"))
+    stream._worn = kept["worn"].to(model.device) if "worn" in kept else stream._words
+    stream._ring = ring

@@ -1,0 +1,28 @@
+"""The ring against full attention."""
+
+import torch
+
+from reverie.models.diffusion.ring import Layer, Ring
+
+
+def filled(count: int) -> Ring:
+    ring = Ring([Layer(torch.zeros(1, 8, 1, 2), torch.zeros(1, 8, 1, 2))], 4, 2)
+    ring.count = count
+    return ring
+
+
+def test_the_first_chunk_stays_and_the_others_follow_each_other() -> None:
+    order = []
+    for count in range(9):
+        ring = filled(count)
+        order.append(int(ring.next("cpu")[0]) // 2)
+    assert order == [0, 1, 2, 3, 1, 2, 3, 1, 2]
+
+
+def test_places_are_by_age_and_masks_by_what_is_there() -> None:
+    assert filled(0).places() == [0, 0, 0, 0] and filled(2).places()[:2] == [0, 1]
+    assert filled(4).places() == [0, 1, 2, 3]
+    assert filled(5).places() == [0, 3, 1, 2]  # slot 1 holds the newest
+    assert filled(7).places() == [0, 1, 2, 3]
+    assert filled(1).mask("cpu").flatten().tolist() == [True] * 2 + [False] * 6 + [True] * 2
+    assert filled(9).mask("cpu").all()

@@ -1,5 +1,7 @@
 """Optical flow from frame to frame."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import torch
@@ -41,5 +43,5 @@ def test_noise_that_stands_where_the_picture_stands_flickers_less() -> None:
     kept = [made]
     for source in noisy:
         kept.append(flow.steadied(source, kept[-1], seen, seen, 0.6))
-    change = [sum(float((a - b).norm()) for a, b in zip(x[:-1], x[1:], strict=True)) for x in (noisy, kept[2:])]
+    change = [sum(float((a - b).norm()) for a, b in pairwise(x)) for x in (noisy, kept[2:])]
     assert change[1] < 0.5 * change[0]

@@ -26,6 +26,12 @@ REFRESH = 100  # frames, after which all tokens are made, so that nothing old st
 class EditStream:
     """A live stream: a look, fixed noise, and what each token was made of."""
 
+    _made: Frames | None  # the picture that each token was made of; None: all are to be made
+    _shown: Frames
+    _age: int  # frames since all were made
+    _steps: list[list[Layer]]  # keys and values of each denoising step
+    _latents: Tensor  # (1, N, C), clean
+
     def __init__(self, model: EditModel) -> None:
         self.model = model
         self._started = False
@@ -49,7 +55,7 @@ class EditStream:
         prompts, share = styled(look)
         self.look, self._share = look, self._strength * share
         self._words = self.model.mixed(prompts) if prompts and self._strength > 0 else None
-        self._made: Frames | None = None  # the picture that each token was made of; None: all are to be made
+        self._made = None
 
     def step(self, frames: Frames) -> Frames:
         if not self._started:
@@ -80,9 +86,7 @@ class EditStream:
         model, words = self.model, self._words
         assert words is not None
         self._age, self._made = 0, frame.copy()
-        self._steps: list[list[Layer]] = [
-            empty(model.transformer.config, words.shape[1] + 2 * count, words) for _ in range(model.steps)
-        ]
+        self._steps = [empty(model.transformer.config, words.shape[1] + 2 * count, words) for _ in range(model.steps)]
         self._latents = words.new_zeros(1, count, model.transformer.config.in_channels)
 
     def _make(self, frame: Frames, active: NDArray[np.int64], with_words: bool) -> None:

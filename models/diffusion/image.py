@@ -146,7 +146,7 @@ class ImageStream:
         for _ in range(calls):
             x = torch.cat((plan.signal[:1] * source + plan.noise[:1] * self._noise[:1], self._waiting))
             predicted = yield self._asked(wish, plan, x, maps)
-            anchor = plan.first.clean(x[:1], predicted[steps:]) if wish.rows else source
+            anchor = plan.only(0).clean(x[:1], predicted[steps:]) if wish.rows else source
             anchors = torch.cat((anchor, self._anchors))
             clean = plan.clean(x, guided(plan, x, predicted[:steps], anchors, wish.guidance))
             self._anchors = anchors[:-1]

@@ -26,7 +26,7 @@ LIMBS = (
 
 def colour(at: int) -> tuple[int, int, int]:
     """Of a limb or joint: once around the circle of hues, as OpenPose paints them."""
-    hue = np.uint8([[[at * 10, 255, 255]]])
+    hue = np.array([[[at * 10, 255, 255]]], np.uint8)
     red, green, blue = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0]
     return int(red), int(green), int(blue)
 
@@ -45,8 +45,8 @@ def skeleton(joints: NDArray[np.float32], height: int, width: int) -> Picture:
     thick = max(2, min(height, width) // 100)
     for n, (a, b) in enumerate(LIMBS):
         if min(points[a, 2], points[b, 2]) >= SURE:
-            ends = [(round(float(x)), round(float(y))) for x, y in points[[a, b], :2]]
-            cv2.line(shown, *ends, tuple(0.6 * level for level in colour(n)), thick)
+            start, end = ((round(float(x)), round(float(y))) for x, y in points[[a, b], :2])
+            cv2.line(shown, start, end, tuple(0.6 * level for level in colour(n)), thick)
     for n, (x, y, sure) in enumerate(points):
         if sure >= SURE:
             cv2.circle(shown, (round(float(x)), round(float(y))), thick, colour(n), -1)
@@ -64,9 +64,9 @@ def depth_maker(model: Any) -> Maker:
     def depth(picture: Picture) -> Picture:
         height, width = picture.shape[:2]
         scale = DEPTH_SIDE / min(height, width)
-        sides = (max(PATCH, round(side * scale / PATCH) * PATCH) for side in (width, height))
+        wide, high = (max(PATCH, round(side * scale / PATCH) * PATCH) for side in (width, height))
         with torch.inference_mode():
-            found = model(_seen(picture, *sides, model)).predicted_depth[0].float().cpu().numpy()
+            found = model(_seen(picture, wide, high, model)).predicted_depth[0].float().cpu().numpy()
         low, high = float(found.min()), float(found.max())
         levels = ((found - low) / max(high - low, 1e-6) * 255).astype(np.uint8)
         return np.repeat(cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA)[..., None], 3, axis=2)

@@ -52,8 +52,8 @@ class RingAttention:
         query, key, value = (x.unflatten(2, (attn.heads, -1)) for x in (query, key, attn.to_v(hidden_states)))
         keys = torch.cat((turned(seen.layer.keys, seen.past), turned(key, seen.angles)), 1)
         values = torch.cat((seen.layer.values, value), 1)
-        parts = (x.transpose(1, 2) for x in (turned(query, seen.angles), keys, values))
-        out = F.scaled_dot_product_attention(*parts, attn_mask=seen.mask)
+        q, k, v = (x.transpose(1, 2) for x in (turned(query, seen.angles), keys, values))
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen.mask)
         if seen.slot is not None:
             seen.layer.keys.index_copy_(1, seen.slot, key)
             seen.layer.values.index_copy_(1, seen.slot, value)

@@ -20,10 +20,10 @@ class Schedule(NamedTuple):
     out: Tensor  # (N, 1, 1, 1)
     velocity: bool  # the network predicts v instead of e
 
-    @property
-    def first(self) -> Schedule:
-        """Of the first step alone."""
-        return Schedule(*(x[:1] for x in self[:5]), self.velocity)
+    def only(self, step: int) -> Schedule:
+        """Of one step alone."""
+        at = slice(step, step + 1)
+        return Schedule(self.timesteps[at], self.signal[at], self.noise[at], self.skip[at], self.out[at], self.velocity)
 
     def clean(self, x: Tensor, predicted: Tensor) -> Tensor:
         """x0 of noisy latents (N, C, Y, X) and what the network said of them."""

@@ -39,7 +39,8 @@ def _attended(layer: Layer, active: Tensor, query: Tensor, key: Tensor, value: T
     """(1, A, H * E); the active tokens' keys and values are put in before."""
     layer.keys.index_copy_(1, active, key)
     layer.values.index_copy_(1, active, value)
-    out = F.scaled_dot_product_attention(*(x.transpose(1, 2) for x in (query, layer.keys, layer.values)))
+    q, k, v = (x.transpose(1, 2) for x in (query, layer.keys, layer.values))
+    out = F.scaled_dot_product_attention(q, k, v)
     return out.transpose(1, 2).flatten(2, 3).type_as(query)
 
 

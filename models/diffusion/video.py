@@ -20,6 +20,7 @@ from reverie.models.diffusion.ring import Ring
 from reverie.models.stream import Frames, check
 
 if TYPE_CHECKING:
+    from reverie.models.diffusion.streaming import Features
     from reverie.models.diffusion.video_model import VideoModel
 
 LATENTS = 3  # of a chunk
@@ -39,6 +40,21 @@ def noisiness(apart: float, before: float | None) -> float:
 
 class VideoStream:
     """A live stream: a look, the past in a ring, and the chunks that are on their way."""
+
+    _past: Features  # of the encoder
+    _future: Features  # of the decoder
+    _shown: Frames  # the last picture
+    _before: Frames  # the camera's last picture
+    _waiting: list[Frames]  # less than a latent
+    _latents: list[Tensor]  # less than a chunk
+    _moved: list[float]  # how much each frame of them differs from the one before
+    _noise: float | None  # share of noise of the chunk in work
+    _turns: int  # that are left of its work
+    _source: Tensor  # its latents, of the camera
+    _x: Tensor  # and as they were last made
+    _worn: Tensor | None  # the words it is made with
+    _made: list[Tensor]  # latents to decode
+    _ready: deque[Frames]  # to be shown
 
     def __init__(self, model: VideoModel) -> None:
         self.model = model
@@ -91,11 +107,11 @@ class VideoStream:
         model, (height, width) = self.model, frame.shape[:2]
         self._ring = model.ring(height, width)
         self._past, self._future = model.codec.fresh()
-        self._before, self._waiting, self._moved = frame, [], []  # type: ignore[var-annotated]
-        self._ready: deque[Frames] = deque()
+        self._before, self._waiting, self._moved = frame, [], []
+        self._ready = deque()
         still = np.repeat(frame[None], FRAMES, 0)
         self._latents = [model.encode(still[:1] if n == 0 else still, self._past) for n in range(LATENTS)]
-        self._noise, self._turns, self._made = None, 0, []  # type: ignore[var-annotated]
+        self._noise, self._turns, self._made = None, 0, []
         self._begin()
         while self._turns:
             self._turn()

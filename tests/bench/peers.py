@@ -70,7 +70,7 @@ def ours(made: Any, device: str) -> tuple[Run, Any]:
     """Through our adapter, and the model in it."""
     from reverie.models.diffusion.network import ImageModel
 
-    model = ImageModel(made, "sd-turbo", 1, device)
+    model = ImageModel(made, Path("sd-turbo"), device)
     stream = model.stream()
     stream.start(PROMPT, seed=1)
     return lambda frame: stream.step(frame[None])[0], model

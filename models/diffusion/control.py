@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Controls:
         return {n: m.permute(2, 0, 1)[None].to(self._device).to(self._dtype) / 255 for n, m in made.items()}
 
     def residuals(
-        self, x: Tensor, t: Tensor, tokens: Tensor, more: Any, rows: Sequence[tuple[dict[str, Tensor], Named, int]]
+        self, x: Tensor, t: Tensor, tokens: Tensor, more: Any, rows: Sequence[tuple[Mapping[str, Tensor], Named, int]]
     ) -> dict[str, Any]:
         """What they add to the network's answer; of rows that want none, nothing.
 

@@ -7,11 +7,9 @@ from pathlib import Path
 
 # The part of a pipeline that denoises, by how its class name begins.
 NETWORKS = {
-    "StableDiffusion": "unet",
-    "LatentConsistencyModel": "unet",
-    "Wan": "transformer",
+    "StableDiffusion": "unet", "LatentConsistencyModel": "unet", "Wan": "transformer", "LucyEdit": "transformer",
     "Flux2Klein": "transformer",
-}
+}  # fmt: skip
 PARTS = ("text_encoder", "text_encoder_2", "unet", "transformer", "vae")
 
 

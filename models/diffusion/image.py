@@ -200,8 +200,9 @@ class ImageStream:
                 "clean": self._clean[0].contiguous(),
                 "greys": torch.from_numpy(np.stack([*self._greys, self._clean[1]])),
             }
-        for name in pictures(self._look) if self.model.reference is not None else ():
-            kept[name] = torch.from_numpy(self.model.reference.pictures[name])
+        if self.model.reference is not None:
+            known = self.model.reference.pictures
+            kept |= {name: torch.from_numpy(known[name]) for name in pictures(self._look)}
         for name, picture in (("shown", self._shown), ("made", self._filter.made)):
             if picture is not None:
                 kept[name] = torch.from_numpy(picture)

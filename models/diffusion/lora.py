@@ -60,7 +60,7 @@ def read(file: Path, pipeline: Any) -> Deltas:
 def _layers(
     part: str, tensors: dict[str, Tensor], alphas: dict[str, Any], metadata: dict[str, Any]
 ) -> dict[str, Delta]:
-    from diffusers.utils import convert_state_dict_to_peft, convert_unet_state_dict_to_peft
+    from diffusers.utils.state_dict_utils import convert_state_dict_to_peft, convert_unet_state_dict_to_peft
 
     convert = convert_state_dict_to_peft if part.startswith("text") else convert_unet_state_dict_to_peft
     mine = {key.removeprefix(f"{part}."): x for key, x in tensors.items() if key.startswith(f"{part}.")}
@@ -129,7 +129,8 @@ class Loras:
         """From now on, these on one part of the model; by the thread alone that runs the part."""
         if self._worn[part] == wanted:
             return
-        module, plain, deltas = getattr(self._pipeline, part), self._plain[part], {}
+        module, plain = getattr(self._pipeline, part), self._plain[part]
+        deltas: dict[str, list[tuple[float, Delta]]] = {}
         for name, scale in wanted:
             for layer, delta in self._deltas(name).get(part, {}).items():
                 deltas.setdefault(layer, []).append((scale, delta))

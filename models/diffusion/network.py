@@ -64,7 +64,7 @@ def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0) -> 
 
         tiny["vae"] = AutoencoderTiny.from_pretrained(path / "vae_tiny", dtype=dtype, use_safetensors=True)
     pipeline = DiffusionPipeline.from_pretrained(path, local_files_only=True, use_safetensors=True, dtype=dtype, **tiny)
-    if kind.startswith("Wan"):
+    if kind.startswith(("Wan", "LucyEdit")):
         from reverie.models.diffusion.video_model import VideoModel
 
         return VideoModel(pipeline.to("cuda" if device == "cuda" else "cpu"), path, llm)

@@ -44,6 +44,12 @@ def _attended(layer: Layer, active: Tensor, query: Tensor, key: Tensor, value: T
     return out.transpose(1, 2).flatten(2, 3).type_as(query)
 
 
+def _turned(x: Tensor, angles: Any) -> Tensor:
+    made: Any = apply_rotary_emb(x, angles, sequence_dim=1)
+    turned: Tensor = made
+    return turned
+
+
 class JointAttention:
     """Instead of diffusers' Flux2AttnProcessor."""
 
@@ -61,7 +67,7 @@ class JointAttention:
         more = [heads(to(words)) for to in (attn.add_q_proj, attn.add_k_proj, attn.add_v_proj)]
         query = torch.cat((attn.norm_added_q(more[0]), attn.norm_q(query)), 1)
         key = torch.cat((attn.norm_added_k(more[1]), attn.norm_k(key)), 1)
-        query, key = (apply_rotary_emb(x, image_rotary_emb, sequence_dim=1) for x in (query, key))
+        query, key = _turned(query, image_rotary_emb), _turned(key, image_rotary_emb)
         out = _attended(seen.layers[self.index], seen.active, query, key, torch.cat((more[2], value), 1))
         said, shown = out.split((words.shape[1], hidden_states.shape[1]), 1)
         return attn.to_out[1](attn.to_out[0](shown)), attn.to_add_out(said)
@@ -85,7 +91,7 @@ class ParallelAttention:
         qkv, mlp = both.split((3 * attn.inner_dim, both.shape[-1] - 3 * attn.inner_dim), -1)
         query, key, value = (x.unflatten(-1, (-1, attn.head_dim)) for x in qkv.chunk(3, -1))
         query, key = attn.norm_q(query), attn.norm_k(key)
-        query, key = (apply_rotary_emb(x, image_rotary_emb, sequence_dim=1) for x in (query, key))
+        query, key = _turned(query, image_rotary_emb), _turned(key, image_rotary_emb)
         out = _attended(seen.layers[self.index], seen.active, query, key, value)
         answer: Tensor = attn.to_out(torch.cat((out, attn.mlp_act_fn(mlp)), -1))
         return answer

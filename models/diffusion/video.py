@@ -1,4 +1,4 @@
-"""Causal video diffusion as a live stream: Wan 2.1 of Self-Forcing's or LongLive's kind.  Chunks of three latents.
+"""Causal video diffusion as a live stream: Wan of Self-Forcing's or LongLive's kind.  Chunks of three latents.
 
 A chunk is twelve frames.  Its work is cut into turns, one a frame, so that no frame waits for all of it: four frames
 become a latent when they are there; each turn makes one denoising step, or puts the chunk into the ring, or decodes a
@@ -147,19 +147,19 @@ class VideoStream:
     def _denoised(self, step: int) -> Tensor:
         """The chunk's clean latents as the network sees them after another step."""
         assert self._ring is not None and self._worn is not None and self._noise is not None
-        begin = self._share * self._noise
+        begin = self._share * (1.0 if self.model.edits else self._noise)
         time = begin * (1 - step / self.model.steps)
         fixed = self.model.fixed(self._seed, self._ring.count, step, self._source)
         noisy = (1 - time) * (self._x if step else self._source) + time * fixed
-        return noisy - time * self.model.net(noisy, time, self._worn, self._ring)
+        return noisy - time * self.model.velocity(noisy, time, self._worn, self._ring, self._source)
 
     def _keep(self) -> None:
         """The chunk is the past now."""
         assert self._ring is not None and self._worn is not None
-        self.model.net(self._x, 0.0, self._worn, self._ring, keep=True)
+        self.model.velocity(self._x, 0.0, self._worn, self._ring, self._source, keep=True)
 
     def _decode(self) -> None:
-        self._ready.extend(self.model.decode(self._made.pop(0), self._future))
+        self._ready.extend(self.model.decode(self._made.pop(0), self._future, *self._before.shape[:2]))
 
     def save(self) -> bytes:
         if not self._started:

@@ -1,4 +1,8 @@
-"""The modules of a causal video pipeline (Wan 2.1 with Self-Forcing's or LongLive's weights), shared by its streams."""
+"""The modules of a video pipeline, shared by its streams: Wan with Self-Forcing's or LongLive's weights, and Lucy-Edit.
+
+Lucy-Edit is Wan 2.2 with the camera's latents beside the noisy ones. It was trained on whole clips; here the ring is
+its past.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,7 @@ from reverie.models.prompt import normal
 from reverie.models.stream import Frames, one_by_one
 
 STEPS = 2  # denoising steps of a chunk; with the ring they suffice for video to video
+EDIT_STEPS = 4  # of a model that edits: it begins with noise alone
 SLOTS = 4  # chunks in the ring: the sink and three more
 PROMPTS_KEPT = 64
 
@@ -34,11 +39,14 @@ class VideoModel:
     """Text encoder, transformer and autoencoder of a diffusers WanPipeline."""
 
     def __init__(self, pipeline: Any, path: Path, llm: str | None = None) -> None:
-        self.name, self.steps = path.name, STEPS
+        self.name = path.name
         for module in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
             module.requires_grad_(False).eval()
         self._pipeline, self.codec, self.net = pipeline, Codec(pipeline.vae), Causal(pipeline.transformer)
         self.dtype, self.device = pipeline.transformer.dtype, str(pipeline.transformer.device)
+        self.edits = self.net.config.in_channels == 2 * self.codec.channels  # it sees the camera beside the noise
+        self.steps = EDIT_STEPS if self.edits else STEPS
+        self._multiple = self.codec.factor * self.net.config.patch_size[1]  # of a picture's sides
         self._writer = Writer(llm)
         self._words: OrderedDict[str, Tensor] = OrderedDict()
         self._lock = threading.Lock()
@@ -87,9 +95,18 @@ class VideoModel:
 
     def ring(self, height: int, width: int) -> Ring:
         """An empty past for pictures of a size."""
-        sides = height // self.codec.factor, width // self.codec.factor
+        sides = (side // self.codec.factor for side in self._inner(height, width))
         like = torch.empty(0, dtype=self.dtype, device=self.device)
         return Ring.of(self.net.config, SLOTS, self.net.tokens(LATENTS, *sides), like)
+
+    def _inner(self, height: int, width: int) -> tuple[int, int]:
+        """The size that the model paints, for pictures of a size."""
+        rows, columns = (max(1, round(side / self._multiple)) * self._multiple for side in (height, width))
+        return rows, columns
+
+    def velocity(self, x: Tensor, time: float, words: Tensor, ring: Ring, source: Tensor, keep: bool = False) -> Tensor:
+        """As Causal; a model that edits is shown the camera's latents too."""
+        return self.net(torch.cat((x, source), 1) if self.edits else x, time, words, ring, keep)
 
     def fixed(self, seed: int, chunk: int, step: int, like: Tensor) -> Tensor:
         """A stream's noise for a step of a chunk, the same on every machine."""
@@ -103,11 +120,17 @@ class VideoModel:
 
     def encode(self, frames: Frames, past: Features) -> Tensor:
         """One latent of (T, H, W, 3), as Codec.encode."""
+        height, width = self._inner(*frames.shape[1:3])
+        if (height, width) != frames.shape[1:3]:
+            frames = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames])
         x = torch.from_numpy(frames).to(self.device).permute(3, 0, 1, 2)[None].to(self.codec.vae.dtype) / 127.5 - 1
         return self.codec.encode(x, past).to(self.dtype)
 
-    def decode(self, latent: Tensor, past: Features) -> Frames:
-        """(T, H, W, 3) of one latent."""
+    def decode(self, latent: Tensor, past: Features, height: int, width: int) -> Frames:
+        """(T, H, W, 3) of one latent, for pictures of a size."""
         x = self.codec.decode(latent.to(self.codec.vae.dtype), past)[0]
         levels = (x.float() * 127.5 + 127.5).round().to(torch.uint8)
-        return np.ascontiguousarray(levels.permute(1, 2, 3, 0).cpu().numpy())
+        shown = np.ascontiguousarray(levels.permute(1, 2, 3, 0).cpu().numpy())
+        if shown.shape[1:3] != (height, width):
+            shown = np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_CUBIC) for each in shown])
+        return shown

@@ -91,9 +91,10 @@ async def test_every_kind_of_image_model_serves(tiny: ModuleType, kind: str, tmp
         await client.until(lambda: client.heard("status", state="styled"), 60)
 
 
-@pytest.mark.parametrize("kind", ["wan", "klein"])
+@pytest.mark.parametrize("kind", ["wan", "lucy", "klein"])
 async def test_a_video_or_edit_model_serves(tiny: ModuleType, kind: str, tmp_path: Path, call_at) -> None:  # type: ignore[no-untyped-def]
-    folder = getattr(tiny, f"save_{kind}")(tmp_path / f"tiny-{kind}")
+    save = tiny.save_klein if kind == "klein" else tiny.save_wan
+    folder = save(tmp_path / f"tiny-{kind}", **({"lucy": True} if kind == "lucy" else {}))
     async with served(folder, tmp_path) as url, call_at(url, "rainy Tokyo") as client:
         await client.until(lambda: client.heard("status", state="styled"), 60)
         await client.until(lambda: len(client.seen) > 30, 60)

@@ -159,8 +159,8 @@ def add_eyes(folder: Path) -> None:
     )
 
 
-def save_wan(folder: Path) -> Path:
-    """A causal video pipeline, as Wan 2.1's."""
+def save_wan(folder: Path, lucy: bool = False) -> Path:
+    """A causal video pipeline, as Wan 2.1's, or Lucy-Edit's, which is Wan 2.2 with the camera beside the noise."""
     import diffusers
     from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
@@ -175,12 +175,17 @@ def save_wan(folder: Path) -> Path:
     text = UMT5Config(vocab_size=len(letters) + 2, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
     transformer = diffusers.WanTransformer3DModel(
         num_attention_heads=2, attention_head_dim=12, text_dim=32, freq_dim=32, ffn_dim=32, num_layers=2,
-        rope_max_seq_len=32,
+        rope_max_seq_len=32, **({"in_channels": 16, "out_channels": 8} if lucy else {}),
     )  # fmt: skip
+    newer: dict[str, Any] = {
+        "z_dim": 8, "is_residual": True, "patch_size": 2, "in_channels": 12, "out_channels": 12,
+        "scale_factor_spatial": 16, "latents_mean": [0.1] * 8, "latents_std": [0.9] * 8,
+    }  # fmt: skip
     vae = diffusers.AutoencoderKLWan(
-        base_dim=4, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]
-    )
-    diffusers.WanPipeline(
+        base_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True],
+        **(newer if lucy else {"z_dim": 16}),
+    )  # fmt: skip
+    (diffusers.LucyEditPipeline if lucy else diffusers.WanPipeline)(
         tokenizer=PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>"),
         text_encoder=UMT5EncoderModel(text), transformer=transformer, vae=vae,
         scheduler=diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True),
@@ -229,6 +234,11 @@ def klein(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def wan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_wan(tmp_path_factory.mktemp("wan") / "tiny-wan")
+
+
+@pytest.fixture(scope="session")
+def lucy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_wan(tmp_path_factory.mktemp("lucy") / "tiny-lucy", lucy=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,16 +1,16 @@
 """The video autoencoder as a stream against the whole clip."""
 
-from pathlib import Path
-
+import pytest
 import torch
 from diffusers import AutoencoderKLWan
 
 from reverie.models.diffusion.streaming import Codec
 
 
+@pytest.mark.parametrize("kind", ["wan", "lucy"])
 @torch.inference_mode()
-def test_a_latent_at_a_time_is_the_whole_clip(wan: Path) -> None:
-    vae = AutoencoderKLWan.from_pretrained(wan / "vae").eval()
+def test_a_latent_at_a_time_is_the_whole_clip(kind: str, request: pytest.FixtureRequest) -> None:
+    vae = AutoencoderKLWan.from_pretrained(request.getfixturevalue(kind) / "vae").eval()
     codec = Codec(vae)
     frames = torch.rand(1, 3, 13, 32, 48, generator=torch.Generator().manual_seed(1)) * 2 - 1
     past, future = codec.fresh()

@@ -50,7 +50,7 @@ def test_chunks_are_what_a_plain_loop_makes(model: VideoModel) -> None:
             x = (1 - time) * x + time * model.fixed(4, number, step, source)
             x = x - time * model.net(x, time, words, ring)
         model.net(x, 0.0, words, ring, keep=True)
-        expected.append(np.concatenate([model.decode(latent, future) for latent in x.split(1, 2)]))
+        expected.append(np.concatenate([model.decode(latent, future, 32, 48) for latent in x.split(1, 2)]))
     assert np.array_equal(shown[0], expected[0][-1]) and np.array_equal(shown[12], expected[0][-1])
     assert np.abs(shown[13:25].astype(int) - expected[1]).max() <= 1  # twelve frames behind
     assert np.abs(shown[25].astype(int) - expected[2][0]).max() <= 1
@@ -81,3 +81,26 @@ def test_a_prompt_takes_effect_on_the_next_chunk_and_no_look_is_the_camera(model
     assert np.array_equal(stream.step(frames[:2]), frames[:2])
     with pytest.raises(ValueError, match="words alone"):
         model.prepare("fox <lora:ink:1>")
+
+
+@torch.inference_mode()
+def test_a_model_that_edits_sees_the_camera_beside_the_noise(lucy: Path) -> None:
+    from diffusers import WanTransformer3DModel
+
+    model, frames = load(lucy, "cpu"), np.random.default_rng(0).integers(0, 256, (1, 48, 80, 3), np.uint8)
+    assert model.edits and model.steps == 4
+    stream = model.stream()
+    stream.start("make it rain", seed=4)
+    shown = stream.step(frames)  # painted with sides that are multiples of 32
+    assert shown.shape == frames.shape
+    whole = WanTransformer3DModel.from_pretrained(lucy / "transformer").eval()
+    past, _ = model.codec.fresh()
+    still = np.repeat(frames, 4, 0)
+    source = torch.cat([model.encode(part, past) for part in (still[:1], still, still)], 2)
+    x = source
+    for step in range(4):
+        time = 1 - step / 4
+        x = (1 - time) * x + time * model.fixed(4, 0, step, source)
+        seen = torch.cat((x, source), 1)
+        x = x - time * whole(seen, torch.tensor([1000 * time]), model.words("make it rain")).sample
+    assert torch.allclose(stream._x, x, atol=1e-4)

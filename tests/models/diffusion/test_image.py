@@ -10,7 +10,6 @@ from reverie.models import registry
 from reverie.models.diffusion.image import ImageStream, Shot, noise
 from reverie.models.diffusion.network import ImageModel, load
 from reverie.models.diffusion.schedule import schedule
-from reverie.models.diffusion.together import step_many
 
 
 def clip(count: int, height: int = 64, width: int = 96, seed: int = 0) -> np.ndarray:
@@ -102,18 +101,6 @@ def test_no_look_and_no_strength_give_the_camera_bit_for_bit(turbo: Path) -> Non
     assert not np.array_equal(started(model, strength=0.5).step(frames), started(model, strength=1.0).step(frames))
 
 
-def test_sessions_in_one_batch_get_what_they_get_alone(lcm: Path) -> None:
-    model = load(lcm, "cpu")
-    frames = clip(3), clip(3, seed=9)
-    alone = [started(model, prompt).step(f) for prompt, f in zip(("fox", "owl"), frames, strict=True)]
-    late = started(model, "fox"), started(model, "owl")
-    late[0].step(frames[0][:1])  # joined a frame earlier
-    together = [dict(step_many(late, [frames[0][n + 1], frames[1][n]])) for n in range(2)]
-    for n in range(2):
-        assert np.abs(together[n][0].astype(int) - alone[0][n + 1]).max() <= 1
-        assert np.abs(together[n][1].astype(int) - alone[1][n]).max() <= 1
-
-
 def test_a_prompt_takes_effect_on_the_next_frame(turbo: Path) -> None:
     model, frames = load(turbo, "cpu"), clip(1)
     stream = started(model, "fox")
@@ -135,16 +122,6 @@ def test_a_negative_prompt_of_one_step_is_full_guidance(turbo: Path) -> None:
     expected = (x - (1 - kept).sqrt() * (said[1] + 2.5 * (said[0] - said[1]))) / kept.sqrt()
     assert (ours - expected).norm() < 1e-4 * expected.norm()
     assert (ours - through(model, started(model, "fox", seed=3), source)).norm() > 1e-3 * ours.norm()
-
-
-def test_negative_prompts_go_through_the_steps_beside_other_sessions(lcm: Path) -> None:
-    model, frames = load(lcm, "cpu"), clip(2)
-    prompts = "fox --no blur", "owl"
-    alone = [started(model, prompt).step(frames) for prompt in prompts]
-    streams = [started(model, prompt) for prompt in prompts]
-    for n in range(2):
-        for place, shown in model.step_many(streams, [frames[n]] * 2):
-            assert np.abs(shown.astype(int) - alone[place][n]).max() <= 1
 
 
 def test_what_was_made_before_is_taken_along_and_saved(turbo: Path, lcm: Path) -> None:
@@ -169,21 +146,6 @@ def test_a_size_may_change_and_odd_latents_are_fine(turbo: Path) -> None:
     stream = started(load(turbo, "cpu"))
     assert stream.step(clip(1, 80, 144)).shape == (1, 80, 144, 3)
     assert stream.step(clip(1, 48, 16)).shape == (1, 48, 16, 3)
-
-
-def test_out_of_memory_is_recovered_at_half_the_sides(turbo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = load(turbo, "cpu")
-    predict, sizes = model.predict, []
-
-    def short(asked):  # type: ignore[no-untyped-def]
-        sizes.append(tuple(asked[0].latents.shape[2:]))
-        if sizes[-1] == (8, 12):
-            raise torch.OutOfMemoryError("emulated")
-        return predict(asked)
-
-    monkeypatch.setattr(model, "predict", short)
-    assert started(model).step(clip(2)).shape == (2, 64, 96, 3)
-    assert model.shrunk == 2 and sizes == [(8, 12), (4, 6), (4, 6)]
 
 
 def test_the_contract_refuses_what_it_must(turbo: Path) -> None:

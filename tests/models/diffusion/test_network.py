@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from reverie.models.diffusion.network import load
-from reverie.models.diffusion.words import slerp
 
 
 def test_prompts_are_read_once(turbo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,14 +16,6 @@ def test_prompts_are_read_once(turbo: Path, monkeypatch: pytest.MonkeyPatch) -> 
     model.prepare("")
     assert model.words("a fox") is model.words("A FOX")
     assert len(asked) == 1
-
-
-def test_blends_lie_between_prompts(turbo: Path) -> None:
-    model = load(turbo, "cpu")
-    fox, owl = model.words("fox").tokens, model.words("owl").tokens
-    assert torch.equal(model.wish((("fox", 0.25), ("owl", 0.75))).words.tokens, slerp(fox, owl, 0.75))
-    three = model.wish((("fox", 0.5), ("owl", 0.25), ("cat", 0.25))).words.tokens
-    assert torch.allclose(three, 0.5 * fox + 0.25 * owl + 0.25 * model.words("cat").tokens)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -56,17 +56,12 @@ def test_chunks_are_what_a_plain_loop_makes(model: VideoModel) -> None:
     assert np.abs(shown[25].astype(int) - expected[2][0]).max() <= 1
 
 
-def test_cuts_do_not_change_a_bit_and_a_saved_stream_goes_on(model: VideoModel) -> None:
-    frames, whole, cut, late = clip(32), model.stream(), model.stream(), model.stream()
+def test_cuts_do_not_change_a_bit(model: VideoModel) -> None:
+    frames, whole, cut = clip(20), model.stream(), model.stream()
     for stream in (whole, cut):
         stream.start("fox", seed=1)
-    expected = whole.step(frames)
-    first = np.concatenate([cut.step(frames[:7]), cut.step(frames[7:7]), cut.step(frames[7:18])])
-    late.load(cut.save())
-    assert np.array_equal(np.concatenate([first, late.step(frames[18:])]), expected)
-    assert not np.array_equal(expected[20], expected[14])
-    with pytest.raises(ValueError, match="not a saved stream"):
-        late.load(b"something else")
+    parts = np.concatenate([cut.step(frames[:7]), cut.step(frames[7:7]), cut.step(frames[7:])])
+    assert np.array_equal(whole.step(frames), parts)
 
 
 def test_a_prompt_takes_effect_on_the_next_chunk_and_no_look_is_the_camera(model: VideoModel) -> None:
@@ -79,28 +74,3 @@ def test_a_prompt_takes_effect_on_the_next_chunk_and_no_look_is_the_camera(model
     assert np.array_equal(shown[:5], kept[:5]) and not np.array_equal(shown[5:], kept[5:])
     stream.start("")
     assert np.array_equal(stream.step(frames[:2]), frames[:2])
-    with pytest.raises(ValueError, match="words alone"):
-        model.prepare("fox <lora:ink:1>")
-
-
-@torch.inference_mode()
-def test_a_model_that_edits_sees_the_camera_beside_the_noise(lucy: Path) -> None:
-    from diffusers import WanTransformer3DModel
-
-    model, frames = load(lucy, "cpu"), np.random.default_rng(0).integers(0, 256, (1, 48, 80, 3), np.uint8)
-    assert model.edits and model.steps == 4
-    stream = model.stream()
-    stream.start("make it rain", seed=4)
-    shown = stream.step(frames)  # painted with sides that are multiples of 32
-    assert shown.shape == frames.shape
-    whole = WanTransformer3DModel.from_pretrained(lucy / "transformer").eval()
-    past, _ = model.codec.fresh()
-    still = np.repeat(frames, 4, 0)
-    source = torch.cat([model.encode(part, past) for part in (still[:1], still, still)], 2)
-    x = source
-    for step in range(4):
-        time = 1 - step / 4
-        x = (1 - time) * x + time * model.fixed(4, 0, step, source)
-        seen = torch.cat((x, source), 1)
-        x = x - time * whole(seen, torch.tensor([1000 * time]), model.words("make it rain")).sample
-    assert torch.allclose(stream._x, x, atol=1e-4)

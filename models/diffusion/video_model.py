@@ -33,6 +33,7 @@ STEPS = 2  # denoising steps of a chunk; with the ring they suffice for video to
 EDIT_STEPS = 4  # of a model that edits: it begins with noise alone
 SLOTS = 4  # chunks in the ring: the sink and three more
 PROMPTS_KEPT = 64
+WORDS = 512  # tokens of a prompt
 
 
 class VideoModel:
@@ -85,13 +86,22 @@ class VideoModel:
         key = normal(prompt)
         with self._lock:
             if key not in self._words:
-                self._words[key] = self._pipeline.encode_prompt(
-                    key, do_classifier_free_guidance=False, device=self.device, max_sequence_length=512
-                )[0].to(self.dtype)
+                self._words[key] = self._read(key)
                 if len(self._words) > PROMPTS_KEPT:
                     self._words.popitem(last=False)
             self._words.move_to_end(key)
             return self._words[key]
+
+    def _read(self, prompt: str) -> Tensor:
+        """As WanPipeline.encode_prompt, zeros after the last word; that of Lucy-Edit cannot do without ftfy."""
+        pipeline = self._pipeline
+        found = pipeline.tokenizer(
+            [prompt], padding="max_length", max_length=WORDS, truncation=True, return_attention_mask=True,
+            return_tensors="pt",
+        ).to(self.device)  # fmt: skip
+        said = pipeline.text_encoder(found.input_ids, found.attention_mask).last_hidden_state
+        answer: Tensor = (said * found.attention_mask[..., None]).to(self.dtype)
+        return answer
 
     def ring(self, height: int, width: int) -> Ring:
         """An empty past for pictures of a size."""

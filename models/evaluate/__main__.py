@@ -1,4 +1,4 @@
-"""`python -m reverie.models.evaluate`: figures of the shipped weights as JSON, contact sheets, and a video per look.
+"""`python -m reverie.models.evaluate`: figures of the shipped weights as JSON and as a table, sheets, a video per look.
 
 Clips and networks come from the packages of the licence manifest (`models/train/sources.toml`), the clips of people
 from those that are never trained on.  The same weights, packages and options give the same figures, times aside.
@@ -46,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     args.to.mkdir(parents=True, exist_ok=True)
     (args.to / "figures.json").write_text(json.dumps(found, indent=1))
+    (args.to / "figures.md").write_text(pages.table(found["looks"]))
     print(json.dumps(found))
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -44,3 +45,31 @@ def video(source: Sequence[Picture], shown: Sequence[Picture], path: Path, rate:
             frame.pts, frame.time_base = t, Fraction(1, rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+
+
+LIMITS: tuple[tuple[str, str, float, int], ...] = (
+    ("recognised", "recognised", 0.9, 1), ("recognised_unseen", "unseen words", 0.85, 1),
+    ("faces_kept", "faces found", 0.95, 1), ("landmark_error", "points moved", 0.04, -1),
+    ("warp_error_by_teacher", "motion, by teacher", 1.1, -1),
+    ("warp_error_by_source_and_gradient", "motion, by source", 1.2, -1), ("still_flicker", "still", 1.0, -1),
+    ("cut_recovered_frames", "cut, frames", 3, -1), ("float32_gain_db", "bytes cost, dB", 1.0, -1),
+)  # fmt: skip
+"""Figures that have a limit: key, title, limit, and 1 where more is better."""
+
+
+def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Figures of looks as Markdown, what misses its limit in bold."""
+    lines = [
+        "| | " + " | ".join(title for _, title, _, _ in LIMITS) + " |",
+        "|---" * (1 + len(LIMITS)) + "|",
+        "| limit | " + " | ".join(f"{limit:g}" for _, _, limit, _ in LIMITS) + " |",
+    ]
+    for look, row in rows.items():
+        cells = ["" if key not in row else _cell(row[key], limit, way) for key, _, limit, way in LIMITS]
+        lines.append(f"| {look} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: float, limit: float, way: int) -> str:
+    shown = f"{value:.3g}"
+    return shown if (value - limit) * way >= 0 else f"**{shown}**"

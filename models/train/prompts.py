@@ -14,6 +14,7 @@ from dataclasses import replace
 from reverie.models.train.looks import LOOKS
 from reverie.models.train.looks.marks import COLOURS
 from reverie.models.train.looks.scene import Wish
+from reverie.models.train.paraphrase import paraphrases
 from reverie.models.train.vocabulary import NAMES
 
 HELD_SHARE = 0.15
@@ -174,15 +175,17 @@ def split(look: str, wish: Wish, seed: int = 0) -> tuple[list[str], list[str]]:
     rng = random.Random(f"{seed} {look} {wish}")
     if look == "original" and wish == Wish():
         return [*NAMES[look][0], *NONSENSE[:-6]], list(NONSENSE[-6:])
-    names = NAMES[look][0]
+    names, own = NAMES[look][0], paraphrases().get(look, []) if wish == Wish() else []
     wanted = PLAIN_PHRASES if wish == Wish() else WISH_PHRASES
     made: dict[str, None] = {}
     for phrase in itertools.islice(_sentences(rng, look, names, wish), 3 * wanted):
         if phrase not in names:
             made[phrase] = None
     sentences = list(made)[:wanted]
-    held = round(HELD_SHARE * len(sentences))
-    return [*(names if wish == Wish() else ()), *sentences[held:]], sentences[:held]
+    sentences = [phrase for phrase in sentences if phrase not in own]
+    held, own_held = round(HELD_SHARE * len(sentences)), round(HELD_SHARE * len(own))
+    known = [*(names if wish == Wish() else ()), *own[own_held:], *sentences[held:]]
+    return known, [*own[:own_held], *sentences[:held]]
 
 
 def say(look: str, wish: Wish, count: int, seed: int = 0) -> list[str]:

@@ -21,7 +21,8 @@ from reverie.kernels.neuron.emit_language import Language
 from reverie.kernels.neuron.emit_video import Video
 from reverie.kernels.neuron.feed import feed
 from reverie.kernels.neuron.nkisim import shim
-from reverie.kernels.neuron.nkisim.machine import Event, Machine
+from reverie.kernels.neuron.nkisim.clock import Event, merged
+from reverie.kernels.neuron.nkisim.machine import Machine
 from reverie.kernels.neuron.timeline import Report, analyse
 from reverie.kernels.program import Program
 from reverie.kernels.tasks import Ref
@@ -95,9 +96,12 @@ class Traced:
 
 
 def traced(
-    models: Sequence[tuple[Plan, Filled]], interleave: bool = True, constants: Mapping[str, float] | None = None
-) -> Traced:
+    models: Sequence[tuple[Plan, Filled]], interleave: bool = True, constants: Mapping[str, float] | None = None,
+    reordered: bool = False,
+) -> Traced:  # fmt: skip
     """Emit a kernel of some models and run it without arithmetic: every rule is checked, the clock is modelled.
+
+    Args: reordered: as if the compiler merged the models' instructions (clock.merged); else in the kernel's order.
 
     Raises: RuntimeError where the real nki is installed; nkisim's Violation where the hardware would refuse.
     """
@@ -109,9 +113,10 @@ def traced(
     exec(compile(made.source, "kernel", "exec"), space)
     given, emit_s = feed(made, *((each.program, each.get) for _, each in models)), time.perf_counter() - began
     _, machine = shim.run(space["kernel"], given, Machine(dict(constants or values()), computing=False))
-    report = analyse(machine.events, machine.constants["clock.tensor_ghz"])
+    events = merged(machine.issued, machine.constants) if reordered else machine.events
+    report = analyse(events, machine.constants["clock.tensor_ghz"])
     lines = made.source.count("\n")
-    return Traced(report, machine.events, machine.peak, lines, round(emit_s, 2))
+    return Traced(report, events, machine.peak, lines, round(emit_s, 2))
 
 
 def profile(tokens: bool, height: int = 288, width: int = 512) -> Traced:
@@ -121,4 +126,4 @@ def profile(tokens: bool, height: int = 288, width: int = 512) -> Traced:
     if tokens:
         text = language()
         models.append((Language(text.program, 0, text.get).build(), text))
-    return traced(models)
+    return traced(models, reordered=tokens)

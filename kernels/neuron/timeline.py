@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reverie.kernels.neuron.nkisim.machine import ENGINES, Event
+from reverie.kernels.neuron.nkisim.clock import ENGINES, Event
 
 TITLE = "cycle model, not hardware"
 ROWS = 128 * 128  # multipliers of the array

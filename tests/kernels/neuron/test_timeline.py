@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reverie.kernels.neuron.nkisim.machine import Event
+from reverie.kernels.neuron.nkisim.clock import Event
 from reverie.kernels.neuron.timeline import TITLE, analyse, chrome, drawing, text
 
 EVENTS = [

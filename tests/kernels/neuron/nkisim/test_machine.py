@@ -6,7 +6,8 @@ import pytest
 from reverie.kernels.neuron.constants import values
 from reverie.kernels.neuron.nkisim import isa, shim
 from reverie.kernels.neuron.nkisim import language as nl
-from reverie.kernels.neuron.nkisim.machine import Bus, Event, Machine, machine, running
+from reverie.kernels.neuron.nkisim.clock import Event
+from reverie.kernels.neuron.nkisim.machine import Machine, machine, running
 from reverie.kernels.neuron.nkisim.tensor import Violation
 
 C = values()
@@ -129,13 +130,6 @@ def test_two_transfers_share_the_bus() -> None:
     ns = x.nbytes / C["dma.bytes_per_ns"]
     assert (first.begin, first.end) == pytest.approx((C["dma.fixed_ns"], C["dma.fixed_ns"] + ns))
     assert second.end == pytest.approx(first.end + ns)
-
-
-def test_the_bus_fills_gaps() -> None:
-    bus = Bus()
-    assert bus.place(100, 50) == 100
-    assert bus.place(0, 60) == 0
-    assert bus.place(0, 100) == 110  # 60 to 100, then 150 to 210: as if it began at 110
 
 
 def test_the_memory_rules_run_without_arithmetic() -> None:

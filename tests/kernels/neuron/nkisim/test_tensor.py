@@ -13,7 +13,7 @@ def tile():
     with running(Machine()) as machine:
         made = nl.ndarray((32, 4, 6), nl.float32, name="tile")
         made.array[...] = np.arange(32 * 24).reshape(32, 4, 6)
-        machine.hazards.clear()
+        machine.clock.hazards.clear()
         yield made
 
 

@@ -47,10 +47,12 @@ class Placement:
     """The scripts, for one fleet."""
 
     def __init__(self, redis: Redis, keys: Keys, node_ms: int = NODE_MS, lease_ms: int = LEASE_MS) -> None:
-        self._keys, self._node_ms, self._lease_ms = keys, node_ms, lease_ms
+        self.redis, self._keys, self._node_ms, self._lease_ms = redis, keys, node_ms, lease_ms
         made = map(redis.register_script, (scripts.BEAT, scripts.CLAIM, scripts.RELEASE, scripts.LOOK))
         self._leave, self._bury = map(redis.register_script, (scripts.LEAVE, scripts.BURY))
         self._beat, self._claim, self._release, self._look = made
+        self._moved = "never"  # when nodes came or went last, as far as we know
+        self._urls: list[str] = []  # of those that there are since
 
     async def beat(self, about: About, sessions: Mapping[str, Holder]) -> tuple[list[str], list[str]]:
         """Say that a node lives and serves these sessions.
@@ -63,8 +65,11 @@ class Placement:
             "load": round(about.load, 3), "draining": int(about.draining),
         }  # fmt: skip
         held = json.dumps({session: list(of) for session, of in sessions.items()})
-        lost, urls = await self._run(self._beat, about.id, json.dumps(told), self._node_ms, self._lease_ms, held)
-        return [_text(session) for session in lost], sorted(map(_text, urls))
+        said = (about.id, json.dumps(told), self._node_ms, self._lease_ms, held, self._moved)
+        lost, moved, urls = await self._run(self._beat, *said)
+        if urls is not None:
+            self._moved, self._urls = _text(moved), sorted(map(_text, urls))
+        return [_text(session) for session in lost], list(self._urls)
 
     async def claim(
         self, session: str, of: Holder, model: str, asked: str, *, stay: bool = False, limit: int = 0,

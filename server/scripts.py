@@ -8,6 +8,10 @@ local function living(set)
   redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
   return redis.call('ZCARD', set)
 end
+local function node_moved() redis.call('SET', prefix .. 'moved', t[1] .. '.' .. t[2]) end
+local function bury_dead()
+  if redis.call('ZREMRANGEBYSCORE', prefix .. 'nodes', '-inf', now) > 0 then node_moved() end
+end
 local function note_use(tenant)
   local used, value, at, before = living(prefix .. 'tenant:' .. tenant), 0, now, 0
   local old = redis.call('HGET', prefix .. 'use', tenant)
@@ -27,14 +31,18 @@ local function hold(id, session, tenant, tier, url, lease_ms)
 end
 """
 
-# ARGV: prefix, node, what it says of itself, ms that it counts as alive, ms of a lease, its sessions.
-# -> those lost, {url of every node that takes sessions}
+# ARGV: prefix, node, what it says of itself, ms that it counts as alive, ms of a lease, its sessions, when nodes came
+# or went last as far as it knows.  -> those lost, when nodes came or went last, {url of every node that serves};
+# the urls are left out where they are known: else each beat would cost as much as there are nodes.
 BEAT = (
     _SHARED
     + """
 local id, about = ARGV[2], cjson.decode(ARGV[3])
 local node_ms, lease_ms, lost = tonumber(ARGV[4]), tonumber(ARGV[5]), {}
-redis.call('ZADD', prefix .. 'nodes', now + node_ms, id)
+bury_dead()
+local before = redis.call('HMGET', prefix .. 'node:' .. id, 'url', 'draining')
+if redis.call('ZADD', prefix .. 'nodes', now + node_ms, id) == 1
+  or before[1] ~= about.url or before[2] ~= tostring(about.draining) then node_moved() end
 redis.call('HSET', prefix .. 'node:' .. id, 'url', about.url, 'device', about.device, 'models', about.models,
   'slots', about.slots, 'load', about.load, 'draining', about.draining)
 redis.call('PEXPIRE', prefix .. 'node:' .. id, node_ms)
@@ -46,12 +54,13 @@ for session, of in pairs(cjson.decode(ARGV[6])) do
     if not owner then note_use(of[1]) end
   end
 end
-local urls = {}
+local moved, urls = redis.call('GET', prefix .. 'moved') or '', {}
+if moved == ARGV[7] then return {lost, moved, false} end
 for _, each in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'nodes', now, '+inf')) do
   local of = redis.call('HMGET', prefix .. 'node:' .. each, 'url', 'draining')
   if of[1] and of[2] == '0' then urls[#urls + 1] = of[1] end
 end
-return {lost, urls}
+return {lost, moved, urls}
 """
 )
 
@@ -83,7 +92,7 @@ end
 local others = living(mine) - (redis.call('ZSCORE', mine, session) and 1 or 0)
 if limit > 0 and others >= limit then return {'tenant'} end
 if not turn and not owner and living(prefix .. 'waiters') > 0 then return {'wait'} end
-redis.call('ZREMRANGEBYSCORE', prefix .. 'nodes', '-inf', now)
+bury_dead()
 local best, best_load, slots_in_all = nil, 2, 0
 for _, id in ipairs(redis.call('ZRANGE', prefix .. 'nodes', 0, -1)) do
   local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining', 'url', 'load')
@@ -169,4 +178,9 @@ return redis.call('HDEL', ARGV[1] .. 'waiting', ARGV[2])
 """
 
 # ARGV: prefix, node.  It cannot be reached: it is dead until it beats again
-BURY = "return redis.call('ZREM', ARGV[1] .. 'nodes', ARGV[2])"
+BURY = (
+    _SHARED
+    + """
+if redis.call('ZREM', prefix .. 'nodes', ARGV[2]) == 1 then node_moved() end
+"""
+)

@@ -152,3 +152,33 @@ async def test_a_node_that_was_buried_is_dead_until_it_beats(placement: Placemen
     await placement.bury("a")
     assert await where(placement, "1", "b") == "b"
     assert await placement.beat(about("a"), {"1": Holder("t")}) == (["1"], ["http://a", "http://b"])
+
+
+async def test_nodes_learn_at_their_next_beat_who_came_went_or_drains_and_are_told_nothing_else(
+    placement: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Placement(placement.redis, placement._keys)
+    told: list[Any] = []
+    run = other._run
+
+    async def listen(*arguments: Any) -> Any:
+        told.append(await run(*arguments))
+        return told[-1]
+
+    monkeypatch.setattr(other, "_run", listen)
+    beat = lambda: other.beat(about("b"), {})
+    assert await beat() == ([], ["http://b"])
+    await placement.beat(about("a"), {})
+    assert (await beat())[1] == (await beat())[1] == ["http://a", "http://b"]
+    assert told[-1][2] is None
+    await placement.beat(about("a", draining=True), {})
+    assert (await beat())[1] == ["http://b"]
+    await placement.beat(about("a"), {})
+    await placement.bury("a")
+    assert (await beat())[1] == ["http://b"]
+    short = Placement(placement.redis, placement._keys, node_ms=1)
+    await placement.beat(about("a"), {})
+    assert (await beat())[1] == ["http://a", "http://b"]
+    await short.beat(about("a"), {})
+    while (await beat())[1] != ["http://b"]:
+        await asyncio.sleep(0.01)

@@ -37,6 +37,7 @@ from reverie.server.returning import NOTHING, Hint, Said, Visit
 from reverie.server.rooms import Room
 from reverie.server.session import Session
 from reverie.server.socket_media import SocketMedia
+from reverie.server.trailers import Trailers
 
 NO_CAMERA_S = 6.0
 NO_CAMERA = (
@@ -131,6 +132,7 @@ class Conversation:
             raise BadOffer("a session joins one room; open another WebSocket for another")
         self._session.counts_camera = True
         self._room = self._stack.enter_context(room_door.opened(self._session, self._send, self._socket))
+        self._room.trailers = Trailers() if message.frame_timing else None
         self._send(room_door.room_info(self._room, self._socket))
         if message.initial_state is not None:
             await self._take(message.initial_state)

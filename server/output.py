@@ -25,6 +25,7 @@ from reverie.server.encoders import Encoded, Encoder
 from reverie.server.mailbox import Latest
 from reverie.server.metrics import Metrics
 from reverie.server.pictures import reformat
+from reverie.server.trailers import Trailers
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +63,21 @@ class Reader(MediaStreamTrack):
         self._queue: deque[Encoded] = deque()
         self._ready = asyncio.Event()
         self._lost = True  # until a keyframe comes
-        self.codec = ""  # "VP8" or "H264", once it is agreed; nothing comes before
+        self._codec = ""
+        self.trailers: Trailers | None = None  # to be put behind pictures for this one
         self.bitrate = START  # b/s that its link takes
         self.rung = 0
+
+    @property
+    def codec(self) -> str:
+        """ "VP8" or "H264", once it is agreed; nothing comes before."""
+        return self._codec
+
+    @codec.setter
+    def codec(self, codec: str) -> None:
+        """Pictures begin, also for who waits for them already: on a connection that stood before its track did."""
+        self._codec = codec
+        self._output.place(self)
 
     def allow(self, bitrate: int) -> None:
         """Tell what the link takes, in b/s; the quality follows."""
@@ -94,7 +107,8 @@ class Reader(MediaStreamTrack):
                 raise MediaStreamError
             self._ready.clear()
             await self._ready.wait()
-        return self._queue.popleft()
+        encoded = self._queue.popleft()
+        return encoded if self.trailers is None else self.trailers.behind(encoded, self.codec)
 
     def moved(self) -> None:
         """It has another rendition now, whose pictures do not follow from those before."""
@@ -195,9 +209,9 @@ class Output:
     def reader(self, codec: str = "") -> Reader:
         """Encoded pictures for one viewer."""
         reader = Reader(self)
-        reader.codec = codec
         self._readers[reader] = None
         self.metrics.viewers.inc()
+        reader.codec = codec
         return reader
 
     @property

@@ -19,6 +19,7 @@ from reverie.client.rtc_tuning import hint_bitrate
 from reverie.server.errors import BadOffer
 from reverie.server.ice import ice_servers
 from reverie.server.livekit_sdp import prefer, take_top_layer
+from reverie.server.output import Reader
 from reverie.server.peer import add_candidate, agree, connection
 from reverie.server.rooms import Room
 from reverie.server.settings import Settings
@@ -26,6 +27,7 @@ from reverie.server.settings import Settings
 log = logging.getLogger(__name__)
 PING_S, PING_TIMEOUT_S = 5, 15
 START_BITRATE = 3500  # kb/s; what Decart's SDK calls good
+TIMES = models.PacketTrailerFeature.PTF_USER_TIMESTAMP
 VERSION, PROTOCOL = "1.10.0", 16  # clients look up features by these
 
 
@@ -130,7 +132,12 @@ class Participant:
     def _host(self) -> models.ParticipantInfo:
         """We, with the tracks that are there."""
         room = self.room
-        tracks = [models.TrackInfo(sid=room.video_sid, type=models.VIDEO, name="output", source=models.CAMERA)]
+        tracks = [
+            models.TrackInfo(
+                sid=room.video_sid, type=models.VIDEO, name="output", source=models.CAMERA,
+                packet_trailer_features=[TIMES] if room.trailers is not None and self.publishes else [],
+            )
+        ]  # fmt: skip
         if room.sound:
             tracks.append(
                 models.TrackInfo(sid=room.audio_sid, type=models.AUDIO, name="sound", source=models.MICROPHONE)
@@ -143,8 +150,13 @@ class Participant:
     def _track(self, kind: str) -> MediaStreamTrack:
         if kind not in self._tracks:
             session = self.room.session
-            self._tracks[kind] = session.output.reader() if kind == "video" else session.sound.listen()
+            self._tracks[kind] = self._reader() if kind == "video" else session.sound.listen()
         return self._tracks[kind]
+
+    def _reader(self) -> Reader:
+        reader = self.room.session.output.reader()
+        reader.trailers = self.room.trailers if self.publishes else None
+        return reader
 
     def _name(self, sender: Any, kind: str) -> None:
         """A client knows whose track it is by the stream's name, and which by the track's."""
@@ -241,7 +253,7 @@ class Participant:
             self.send(rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=[self._host()])))
         info = models.TrackInfo(
             sid=f"TR_{secrets.token_hex(6)}", type=wanted.type, name=wanted.name, source=wanted.source,
-            width=wanted.width, height=wanted.height,
+            width=wanted.width, height=wanted.height, packet_trailer_features=wanted.packet_trailer_features,
         )  # fmt: skip
         self.send(rtc.SignalResponse(track_published=rtc.TrackPublishedResponse(cid=wanted.cid, track=info)))
 
@@ -250,6 +262,8 @@ class Participant:
         if not self.publishes or track.kind in self._kinds:
             return track.stop()
         self._kinds.add(track.kind)
+        if track.kind == "video" and self.room.trailers is not None:
+            self.room.trailers.listen(next(r for r in self._publisher.getReceivers() if r.track is track))
         self.room.session.take(track)
         if track.kind == "audio" and self._subscriber is not None:
             self._closing = asyncio.get_running_loop().create_task(self._offer())

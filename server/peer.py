@@ -27,7 +27,15 @@ from reverie.server.settings import Settings
 
 def connection(settings: Settings, bundle: RTCBundlePolicy = RTCBundlePolicy.BALANCED) -> RTCPeerConnection:
     """One that can be reached as the operator says."""
-    return NodePeerConnection(reach(settings), bundle)
+    made = NodePeerConnection(reach(settings), bundle)
+
+    async def on_state() -> None:
+        if made.connectionState == "connected":
+            await made._RTCPeerConnection__connect()  # type: ignore[attr-defined]
+
+    # tracks that are agreed on during a handshake for data alone are never started by aiortc; again, it starts them
+    made.on("connectionstatechange", on_state)
+    return made
 
 
 def agree(connection: RTCPeerConnection) -> None:
@@ -50,6 +58,7 @@ def _follow(connection: RTCPeerConnection, sender: RTCRtpSender, reader: Reader)
             reader.allow(control.bitrate)
 
     connection.on("connectionstatechange", begin)
+    begin()  # a track may come to a connection that stands
     control_rate(sender, control, reader.allow)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reverie.client.protocol import FromServer
 from reverie.server.session import Session
+from reverie.server.trailers import Trailers
 
 if TYPE_CHECKING:
     from reverie.server.participant import Participant
@@ -28,6 +29,7 @@ class Room:
     tenant: str
     codec: str  # that the session's picture is sent in, if the client knows it
     sound: bool = False  # whether the publisher sends any
+    trailers: Trailers | None = None  # of its pictures, where it wants them back
     at_place: Participant | None = None  # the publisher, once it has joined
     name: str = field(default_factory=lambda: f"room-{secrets.token_urlsafe(18)}")
     sid: str = field(default_factory=lambda: f"RM_{secrets.token_hex(6)}")

@@ -1,12 +1,13 @@
 // One camera's connection to the server, kept alive: /v1/stream with WebRTC, or without where that fails; see client/protocol.py.
 
+import { key } from "./key.js";
 import { SocketMedia } from "./socket-media.js";
 
 const MAX_BITRATE = 2_500_000; // bits per second, enough for 512x288 at 30 fps
 const ICE_PATIENCE_MS = 8000; // a firewall that swallows packets lets ICE try for half a minute
 const FIRST_WAIT_MS = 400;
 const TRIES = 8; // about half a minute
-const FATAL = new Set(["model_not_found", "bad_offer", "unsupported", "at_capacity"]);
+const FATAL = new Set(["model_not_found", "bad_offer", "unsupported", "at_capacity", "unauthorized"]);
 
 /**
  * hooks: { look(): messages to begin with; message(m); picture(stream); state(name, text); closed(reason) }.
@@ -28,6 +29,7 @@ export class Connection {
     url.search = location.search;
     if (!url.searchParams.has("session")) url.searchParams.set("session", this.session);
     url.searchParams.set("queue", "1");
+    if (key()) url.searchParams.set("api_key", key()); // a browser sets no header here; the server takes it out at once
     const socket = this.socket = new WebSocket(url);
     const peer = this.peer = this.openPeer();
     socket.binaryType = "arraybuffer";
@@ -122,7 +124,7 @@ export class Connection {
     if (message.type === "ice-candidate") return message.candidate && this.peer.addIceCandidate(message.candidate);
     if (message.type === "error") {
       this.failure = message.error;
-      if (FATAL.has(message.error_type)) return this.close(message.error);
+      if (FATAL.has(message.error_type)) return this.close(message.error, message.error_type);
     }
     return this.hooks.message(message);
   }
@@ -161,10 +163,11 @@ export class Connection {
     peer.close?.();
   }
 
-  close(reason = "") {
+  /** Args: code: the server's word for why, if it refused. */
+  close(reason = "", code = "") {
     clearTimeout(this.timer);
     this.hangUp();
-    this.hooks.closed(reason);
+    this.hooks.closed(reason, code);
   }
 
   /** Estimated glass-to-glass time in ms from what browser and server measure of its parts; undefined before it can be known. */

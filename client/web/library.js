@@ -1,8 +1,9 @@
 // Moments of what was streamed: searched, previewed, and replayed where they were recorded.
 
+import { headers as withKey } from "./key.js";
+
 const $ = (id) => document.getElementById(id);
-const key = new URLSearchParams(location.search).get("api_key");
-const headers = key ? { "X-API-KEY": key } : {};
+const headers = withKey();
 const PREVIEW_MS = 500; // a picture of the strip, while the pointer rests on a moment
 
 let asked = 0; // a later question's answer counts
@@ -48,7 +49,7 @@ const shown = ({ thumbnails }) => (thumbnails.output && !$("show-before").checke
 
 async function thumbnail(image, { id }, side, n) {
   const path = new URL(`v1/moments/${id}/${side}/${n}.webp`, location.href);
-  if (!key) return void (image.src = path);
+  if (!headers["X-API-KEY"]) return void (image.src = path);
   const answer = await fetch(path, { headers });
   if (answer.ok) image.src = URL.createObjectURL(await answer.blob());
 }
@@ -85,7 +86,7 @@ async function replay(moment) {
     const path = new URL(`v1/recordings/${name}/file`, location.href);
     video.onloadedmetadata = () => (video.currentTime = moment.media_s);
     video.onerror = () => strip(moment);
-    video.src = key ? URL.createObjectURL(await (await fetch(path, { headers })).blob()) : path;
+    video.src = headers["X-API-KEY"] ? URL.createObjectURL(await (await fetch(path, { headers })).blob()) : path;
     stage.replaceChildren(video);
   } else strip(moment);
   $("about").textContent = [moment.caption || moment.style, told(moment), kind === "file" ? `${name} at ${Math.round(moment.media_s)} s` : ""].filter(Boolean).join(" · ");

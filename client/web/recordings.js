@@ -1,8 +1,9 @@
 // Recordings that the server makes and keeps: begin, end, list, download, delete.
 
+import { headers } from "./key.js";
+
 const $ = (id) => document.getElementById(id);
-const key = new URLSearchParams(location.search).get("api_key");
-const api = (path, method = "GET") => fetch(new URL(`v1/recordings${path}`, location.href), { method, headers: key ? { "X-API-KEY": key } : {} });
+const api = (path, method = "GET") => fetch(new URL(`v1/recordings${path}`, location.href), { method, headers: headers() });
 
 let current = null; // id while one is being made
 let send = () => {};

@@ -2,6 +2,7 @@
 
 import { Recording, snapshot } from "./capture.js";
 import { Connection } from "./connection.js";
+import { keep } from "./key.js";
 import * as recordings from "./recordings.js";
 import { pushToTalk } from "./speech.js";
 
@@ -181,7 +182,7 @@ function close(reason = "") {
   connection?.close(reason);
 }
 
-function ended(reason) {
+function ended(reason, code) {
   connection = tick = null;
   recordings.close();
   recording?.stop();
@@ -191,8 +192,18 @@ function ended(reason) {
   showOpen(false);
   showRecording();
   say(reason ? "trouble" : "idle", reason ? "Stopped" : "Camera off");
+  if (code === "unauthorized") return askKey();
   complain(reason);
   note("");
+}
+
+/** The server wants an API key that this page does not have, or not this one. */
+function askKey() {
+  say("idle", "Camera off");
+  $("key-form").hidden = false;
+  $("start").hidden = true;
+  $("key").value = "";
+  $("key").focus();
 }
 
 async function changeMedia() {
@@ -304,6 +315,13 @@ $("passthrough").onclick = () => {
   sendLook();
 };
 $("start").onclick = start;
+$("key-form").onsubmit = (event) => {
+  event.preventDefault();
+  keep($("key").value.trim());
+  $("key-form").hidden = true;
+  $("start").hidden = false;
+  start();
+};
 pushToTalk($("talk"), (words) => (words ? choose(words) : note("Nothing was heard.")), note);
 $("stop").onclick = () => close();
 

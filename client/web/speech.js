@@ -1,12 +1,12 @@
 // Push to talk: while the button is held the microphone is recorded, and the server says what was said.
 
+import { headers } from "./key.js";
+
 const LONGEST_MS = 30_000;
 
 /** Args: heard: told the words, "" if there were none; complain: told what is wrong, in a sentence. */
 export async function pushToTalk(button, heard, complain) {
-  const key = new URLSearchParams(location.search).get("api_key");
-  const headers = key ? { "X-API-KEY": key } : {};
-  const able = await fetch(new URL("v1/speech", location.href), { headers }).then((answer) => answer.json()).catch(() => ({}));
+  const able = await fetch(new URL("v1/speech", location.href), { headers: headers() }).then((answer) => answer.json()).catch(() => ({}));
   button.hidden = !able.available;
   let recorder = null;
   let held = false;
@@ -44,7 +44,7 @@ export async function pushToTalk(button, heard, complain) {
   async function ask(sound) {
     complain("Listening to what you said");
     try {
-      const answer = await fetch(new URL("v1/speech", location.href), { method: "POST", body: sound, headers });
+      const answer = await fetch(new URL("v1/speech", location.href), { method: "POST", body: sound, headers: headers() });
       const told = await answer.json();
       answer.ok ? heard(told.text) : complain(told.error);
     } catch (error) {

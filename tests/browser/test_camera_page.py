@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from rig.browser import until, watched_page
-from rig.node import Node
+from rig.node import Node, serve
 
 from reverie.server import segment
+from reverie.server.access import new_key
 from reverie.server.provenance import SOURCE_TYPE, read_mark
 
 DIFFERENT, SAME = 10.0, 7.0  # mean steps of 255 between two pictures of 16x10 mean colours
@@ -269,3 +270,28 @@ def test_a_film_in_mp4_gets_the_mark_as_a_box(toy: Node, open_page: OpenPage, ma
         return [...new Uint8Array(await (await markedFilm([], "video/mp4")).arrayBuffer())]; }""")
     clip.write_bytes(clip.read_bytes() + bytes(box))
     assert read_mark(clip) == SOURCE_TYPE
+
+
+def test_a_server_with_keys_asks_for_one_and_takes_it(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, line = new_key("mine")
+    (tmp_path / "keys").write_text(line + "\n")
+    monkeypatch.setenv("REVERIE_API_KEYS_FILE", str(tmp_path / "keys"))
+    with serve("toy") as node:
+        page = watched_page(browser, stamped=False)
+        page.goto(node.url)
+        page.click("#start")
+        expect(page.locator("#key")).to_be_focused(timeout=PATIENCE_MS)
+        page.keyboard.type("rv_wrong")
+        page.keyboard.press("Enter")
+        until(page, "document.activeElement.id === 'key' && document.querySelector('#key').value === ''")
+        page.keyboard.type(key)
+        page.keyboard.press("Enter")
+        until(page, "watch.history.length >= 5")
+        expect(page.locator("#welcome")).to_be_hidden()
+        assert key not in page.url
+        answers = page.evaluate("import('/web/key.js').then(it => fetch('/v1/recordings', {headers: it.headers()}))"
+                                ".then(it => it.status)")  # fmt: skip
+        assert answers == 200
+        page.context.close()

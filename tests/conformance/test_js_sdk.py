@@ -78,6 +78,18 @@ def test_connect_prompt_and_viewer(page: Page, node: Node) -> None:
     page.evaluate("live.disconnect()")
 
 
+def test_the_sdk_measures_glass_to_glass_and_a_viewer_gets_pictures_without_its_trailers(
+    page: Page, node: Node
+) -> None:
+    page.evaluate(CONNECT, [node.url, prompt("red") | {"debugQuality": True}, "local"])
+    until(page, RED, limit_s=30)
+    page.evaluate("client.realtime.subscribe({token: live.subscribeToken, onRemoteStream: s => { b.srcObject = s; }})")
+    until(page, "live.getConnectionQuality()?.metrics.g2gMs > 0", limit_s=60)
+    until(page, "b.videoWidth > 0 && b.getVideoPlaybackQuality().totalVideoFrames > 5", limit_s=30)
+    assert page.evaluate("seen.errors") == []
+    page.evaluate("live.disconnect()")
+
+
 def test_a_full_server_lets_the_page_wait_in_line(page: Page, node: Node, browser: Browser, site: str) -> None:
     other = browser.new_page()
     other.goto(site)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[1] / "conformance" / "js"
 CACHE = Path.home() / ".cache" / "reverie" / "test"
+WORKER = "node_modules/@decartai/sdk/dist/realtime/browser/frame-metadata-worker.js"
 CONNECT = """async ([url, options, key]) => {
     window.seen = {states: [], kinds: [], positions: [], errors: []};
     window.client = decart.createDecartClient({
@@ -76,8 +77,10 @@ def installed() -> Path:
 def served_page(modules: Path, folder: Path) -> Iterator[str]:
     """The origin of a page with the SDK and two video elements, a and b."""
     output = f"--outfile={folder}/sdk.js"
-    command = ["npx", "esbuild", "entry.js", "--bundle", "--format=iife", output, "--log-level=error"]
+    here = "--define:import.meta.url=location.href"  # the SDK's worker lies beside the page
+    command = ["npx", "esbuild", "entry.js", "--bundle", "--format=iife", here, output, "--log-level=error"]
     subprocess.run(command, cwd=modules, check=True, capture_output=True)
+    shutil.copy(modules / WORKER, folder)
     videos = "".join(f"<video id={name} autoplay playsinline muted></video>" for name in "ab")
     (folder / "index.html").write_text(f"<!doctype html><title>elsewhere</title>{videos}<script src=sdk.js></script>")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))

@@ -44,6 +44,15 @@ async def play(output: Output, readers: list[Reader], numbers: range) -> list[li
     return got
 
 
+async def test_a_reader_that_waits_before_its_codec_is_agreed_gets_pictures(output: Output) -> None:
+    reader = output.reader()
+    waiting = asyncio.create_task(reader.recv())
+    await asyncio.sleep(0)
+    reader.codec = "VP8"
+    output.show(picture(0))
+    assert (await asyncio.wait_for(waiting, 30)).keyframe
+
+
 async def test_ten_readers_of_one_quality_share_one_encode(output: Output) -> None:
     readers = [output.reader("VP8") for _ in range(10)]
     got = await play(output, readers, range(5))

@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
-from aiortc import RTCPeerConnection
-from aiortc.mediastreams import VideoStreamTrack
+from aiortc import RTCBundlePolicy, RTCPeerConnection
+from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
+from aiortc.rtcdtlstransport import State
 
 from reverie.client.protocol import Candidate
 from reverie.server.errors import BadOffer
-from reverie.server.peer import Peer
+from reverie.server.peer import Peer, connection
 from reverie.server.settings import Settings
 
 
@@ -55,4 +56,42 @@ async def test_a_connection_that_fails_is_told() -> None:
     connection._RTCPeerConnection__connectionState = "failed"  # type: ignore[attr-defined]  what ICE does after 30 s
     connection.emit("connectionstatechange")
     await asyncio.wait_for(failed.wait(), 5)
+    await peer.close()
+
+
+async def test_a_track_that_is_agreed_on_during_the_handshake_of_a_data_channel_is_received() -> None:
+    tracks: list[MediaStreamTrack] = []
+    client, peer = (connection(Settings(), RTCBundlePolicy.MAX_BUNDLE) for _ in range(2))
+    held = asyncio.Event()
+    peer.on("track", tracks.append)
+    shaking = asyncio.Event()
+
+    async def agree() -> None:
+        await client.setLocalDescription(await client.createOffer())
+        await peer.setRemoteDescription(client.localDescription)
+        await peer.setLocalDescription(await peer.createAnswer())
+        await client.setRemoteDescription(peer.localDescription)
+
+    client.createDataChannel("data")
+    await client.setLocalDescription(await client.createOffer())
+    await peer.setRemoteDescription(client.localDescription)
+    await peer.setLocalDescription(await peer.createAnswer())
+    transport = peer.sctp.transport
+    start = transport.start
+
+    async def long_handshake(parameters: object) -> None:
+        transport._set_state(State.CONNECTING)
+        shaking.set()
+        await held.wait()
+        transport._set_state(State.NEW)
+        await start(parameters)
+
+    transport.start = long_handshake
+    await client.setRemoteDescription(peer.localDescription)
+    await asyncio.wait_for(shaking.wait(), 30)
+    client.addTrack(VideoStreamTrack())
+    await agree()
+    held.set()
+    assert (await asyncio.wait_for(tracks[0].recv(), 30)).width == 640
+    await client.close()
     await peer.close()

@@ -20,7 +20,7 @@ if not importlib.util.find_spec("playwright"):
     pytest.skip("the extra reverie[browser] is not installed", allow_module_level=True)
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 from rig.browser import FLAGS, chromium, until
-from rig.decart import CAMERA_BACK, CONNECT, GREEN, PICTURE, RED, served_page
+from rig.decart import CAMERA_BACK, CONNECT, GREEN, OLD_CLOCK, PICTURE, RED, served_page
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,7 @@ def test_connect_prompt_and_viewer(page: Page, node: Node) -> None:
 def test_the_sdk_measures_glass_to_glass_and_a_viewer_gets_pictures_without_its_trailers(
     page: Page, node: Node
 ) -> None:
+    page.evaluate(OLD_CLOCK)
     page.evaluate(CONNECT, [node.url, prompt("red") | {"debugQuality": True}, "local"])
     until(page, RED, limit_s=30)
     page.evaluate("client.realtime.subscribe({token: live.subscribeToken, onRemoteStream: s => { b.srcObject = s; }})")

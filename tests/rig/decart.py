@@ -14,6 +14,12 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parents[1] / "conformance" / "js"
 CACHE = Path.home() / ".cache" / "reverie" / "test"
 WORKER = "node_modules/@decartai/sdk/dist/realtime/browser/frame-metadata-worker.js"
+OLD_CLOCK = """() => {
+    const now = RTCRtpReceiver.prototype.getSynchronizationSources;
+    RTCRtpReceiver.prototype.getSynchronizationSources = function () {
+        return now.call(this).map(source => ({...source, timestamp: source.timestamp - performance.timeOrigin}));
+    };
+}"""  # SDK 0.1.20 adds the time origin itself, as Chromium left it out once; with this one's it would be there twice
 CONNECT = """async ([url, options, key]) => {
     window.seen = {states: [], kinds: [], positions: [], errors: []};
     window.client = decart.createDecartClient({

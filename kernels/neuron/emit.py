@@ -22,6 +22,7 @@ HALF = 77_824  # bytes of each of the two regions that operators of the video mo
 VIDEO_AT = FIXED_BYTES
 LANGUAGE_AT = VIDEO_AT + 2 * HALF
 END = 196_608
+OWN = ("video_vectors", "colour", "past_")  # how inputs begin that a stream's look is folded into
 BYTES_PER_NS, CYCLES_PER_NS = 528.0, 2.4  # of DMA and of TensorE: what calls cost, about
 
 
@@ -72,7 +73,7 @@ class Plan:
     model: str
     calls: list[Call] = field(default_factory=list)
     inputs: dict[str, NDArray[Any] | None] = field(default_factory=dict)  # None: filled before each launch
-    outputs: list[str] = field(default_factory=list)
+    outputs: dict[str, tuple[tuple[int, ...], str]] = field(default_factory=dict)  # shape and type
     reads: dict[str, Place | Tall] = field(default_factory=dict)  # where inputs that are maps or vectors come from
     writes: dict[str, Place | Tall] = field(default_factory=dict)  # where outputs that are such belong
 
@@ -82,13 +83,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """`source` defines `kernel(...)` of the inputs, in order, and returns the outputs, in order."""
+    """`source` defines `kernel(...)` of the inputs, in order, and returns the outputs, in order.
+
+    each: inputs that every core has for itself, in a first dimension, as it has every output.
+    """
 
     source: str
     inputs: dict[str, NDArray[Any] | None]
     outputs: tuple[str, ...]
     reads: dict[str, Place | Tall]
     writes: dict[str, Place | Tall]
+    cores: int = 1
+    each: frozenset[str] = frozenset()
 
 
 def operators(program: Program, model: int) -> Iterator[tuple[str, list[Task]]]:
@@ -114,14 +120,20 @@ def one_after_the_other(plans: list[Plan]) -> Iterator[Call]:
         yield from plan.calls
 
 
-def kernel(plans: list[Plan], interleave: bool = True) -> Kernel:
-    """One kernel of the parts of several models.  Raises: ValueError if two want different inputs of one name."""
+def kernel(plans: list[Plan], interleave: bool = True, cores: int = 1) -> Kernel:
+    """One kernel of the parts of several models.
+
+    Args: cores: 2 for a pair of cores (LNC2), each with a stream of its own and the weights in common; control flow is
+        the same, so they need not wait for each other.
+    Raises: ValueError if two models want different inputs of one name.
+    """
     inputs: dict[str, NDArray[Any] | None] = {}
     for plan in plans:
         for name, array in plan.inputs.items():
             if inputs.setdefault(name, array) is not array and name != "fixed":
                 raise ValueError(f"two models have an input {name}")
-    outputs = tuple(name for plan in plans for name in plan.outputs)
+    outputs = {name: made for plan in plans for name, made in plan.outputs.items()}
+    own = {name for name, array in inputs.items() if array is None or name.startswith(OWN)}
     lines, last = [], None
     for call in interleaved(plans) if interleave else one_after_the_other(plans):
         if (call.model, call.op) != last:
@@ -137,11 +149,24 @@ def kernel(plans: list[Plan], interleave: bool = True) -> Kernel:
         f"    held = v.load(fixed, 128, 0, 386, nl.float32, {FIXED_AT})",
         "    ones, heads, swap = held[:, 0:128], held[:, 128:256], held[:, 256:384]",
         "    epsilon, small = held[:, 384:385], held[:, 385:386]",
-        *(f"    {line}" for line in lines), f"    return ({', '.join(outputs)},)", "",
+        *(f"    {line}" for line in (*_head(outputs, own, cores), *lines)),
+        f"    return ({', '.join(name if cores == 1 else f'all_{name}' for name in outputs)},)", "",
     ])  # fmt: skip
     reads = {name: place for plan in plans for name, place in plan.reads.items()}
     writes = {name: place for plan in plans for name, place in plan.writes.items()}
-    return Kernel(source, inputs, outputs, reads, writes)
+    return Kernel(source, inputs, tuple(outputs), reads, writes, cores, frozenset(own if cores > 1 else ()))
+
+
+def _head(outputs: dict[str, tuple[tuple[int, ...], str]], own: set[str], cores: int) -> Iterator[str]:
+    """Memory for the outputs; of several cores, each takes its part of everything that is its own."""
+    if cores > 1:
+        yield "core = nl.program_id(0)"
+        yield from (f"{name} = {name}[core]" for name in sorted(own))
+    for name, (shape, kind) in outputs.items():
+        whole, every = (shape, name) if cores == 1 else ((cores, *shape), f"all_{name}")
+        yield f'{every} = nl.ndarray({whole}, nl.{kind}, buffer=nl.shared_hbm, name="{name}")'
+        if cores > 1:
+            yield f"{name} = {every}[core]"
 
 
 def named(text: str) -> str:

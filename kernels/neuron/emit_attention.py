@@ -35,10 +35,11 @@ def heads(video: Video, op: str, task: Task) -> None:
         (q, (width, task.tokens), "shared_hbm" if asked else "private_hbm"), (k, (width, task.tokens), "shared_hbm"),
         (v, (task.tokens, width), "shared_hbm"),
     ):  # fmt: skip
-        plan.call(op, f'{name} = nl.ndarray({shape}, nl.int8, buffer=nl.{memory}, name="{name}")')
-    plan.outputs += [k, v]
+        if memory == "shared_hbm":
+            plan.outputs[name] = shape, "int8"
+        else:
+            plan.call(op, f'{name} = nl.ndarray({shape}, nl.int8, buffer=nl.{memory}, name="{name}")')
     if asked:
-        plan.outputs.append(q)
         plan.writes[q] = Place(video.program, task.q, width, task.tokens, signed=True)
     video.maps[task.q] = Map(q, width, task.tokens)
     size, (cosine, sine) = 4 * min(512, task.tokens), (f"{named(op)}_cosine", f"{named(op)}_sine")

@@ -110,10 +110,8 @@ class Language:
         self.names[ref] = name, rows
         if self.program.buffers[ref.buffer].role is Role.OUTPUT:
             shown = f"{named(op)}_shown"
-            kind = f'nl.ndarray(({rows}, {size // rows}), nl.float32, buffer=nl.shared_hbm, name="{shown}")'
-            self.plan.call(op, f"{shown} = {kind}")
+            self.plan.outputs[shown] = (rows, size // rows), "float32"
             self.plan.call(op, f"nisa.dma_copy({shown}, {name})")
-            self.plan.outputs.append(shown)
             self.plan.writes[shown] = Tall(self.program, ref, rows, size // rows)
 
     # operators
@@ -228,7 +226,5 @@ class Language:
         logits, rows = self.vector(op, task.logits, chunk(task.vocabulary), task.vocabulary)
         if task.vocabulary < 8 * rows:
             raise ValueError(f"{op}: at least {8 * rows} tokens are searched, got {task.vocabulary}")
-        self.plan.call(op, 'next_token = nl.ndarray((1, 1), nl.int32, buffer=nl.shared_hbm, name="next_token")')
-        self.plan.call(op, 'next_position = nl.ndarray((1, 1), nl.int32, buffer=nl.shared_hbm, name="next_position")')
         self.plan.call(op, f"w.pick({logits}, next_token, position, next_position, {self.work})", 3000)
-        self.plan.outputs += ["next_token", "next_position"]
+        self.plan.outputs |= dict.fromkeys(("next_token", "next_position"), ((1, 1), "int32"))

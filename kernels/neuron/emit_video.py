@@ -85,11 +85,11 @@ class Video:
         shared = role is Role.OUTPUT
         name = "shown" if shared else f"m_{named(op)}"
         self.maps[ref] = Map(name, channels, pixels)
-        place = "nl.shared_hbm" if shared else "nl.private_hbm"
-        kind = f'nl.ndarray(({channels}, {pixels}), nl.uint8, buffer={place}, name="{name}")'
-        self.plan.call(op, f"{name} = {kind}")
-        if shared:
-            self.plan.outputs.append(name)
+        if not shared:
+            kind = f'nl.ndarray(({channels}, {pixels}), nl.uint8, buffer=nl.private_hbm, name="{name}")'
+            self.plan.call(op, f"{name} = {kind}")
+        else:
+            self.plan.outputs[name] = (channels, pixels), "uint8"
             self.plan.writes[name] = Place(self.program, ref, channels, pixels)
         return name
 

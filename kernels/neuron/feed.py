@@ -38,6 +38,14 @@ def feed(kernel: Kernel, *models: tuple[Program, Bytes]) -> dict[str, NDArray[An
     return {name: given[name] if array is None else array for name, array in kernel.inputs.items()}
 
 
+def paired(kernel: Kernel, one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """What a pair of cores gets, of what each would get alone.  Raises: ValueError if what they share differs."""
+    for name in one.keys() - kernel.each:
+        if not np.array_equal(one[name], other[name]):
+            raise ValueError(f"two cores of a pair share {name}, and it differs")
+    return {name: np.stack([one[name], other[name]]) if name in kernel.each else one[name] for name in one}
+
+
 def _filled(kernel: Kernel, program: Program, get: Bytes) -> dict[str, NDArray[Any]]:
     given: dict[str, NDArray[Any]] = {}
     tasks = [node.task for node in program.nodes]

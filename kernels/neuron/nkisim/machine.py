@@ -21,9 +21,14 @@ class Machine:
     Args:
         constants: of the cycle model and the memories, by name.
         computing: False leaves out all arithmetic: only rules and clock.
+        core, shared: of a pair of cores: which one this is, and the tensors off chip that both have.
     """
 
-    def __init__(self, constants: dict[str, float] | None = None, computing: bool = True) -> None:
+    def __init__(
+        self, constants: dict[str, float] | None = None, computing: bool = True, core: int = 0,
+        shared: dict[str, NkiTensor] | None = None,
+    ) -> None:  # fmt: skip
+        self.core, self.shared = core, shared
         c = self.constants = constants or values()
         self.computing, self.label = computing, ""
         partitions = int(c["memory.partitions"])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from reverie.kernels.neuron.nkisim import isa, language
 from reverie.kernels.neuron.nkisim.machine import Machine, running
+from reverie.kernels.neuron.nkisim.tensor import NkiTensor
 
 
 def real() -> bool:
@@ -51,6 +52,17 @@ def simulate(kernel: Callable[..., Any]) -> Callable[..., Any]:
         return run(kernel, {str(i): a for i, a in enumerate(arrays)})[0]
 
     return call
+
+
+def run_pair(
+    kernel: Callable[..., Any], given: Mapping[str, NDArray[Any]], constants: dict[str, float] | None = None
+) -> tuple[tuple[NDArray[Any], ...], list[Machine]]:
+    """A kernel on both cores of a pair (`kernel[2]`): they share what is off chip.  Raises: as `run`."""
+    shared: dict[str, NkiTensor] = {}
+    machines = [Machine(constants, core=core, shared=shared) for core in range(2)]
+    for machine in machines:
+        made, _ = run(kernel, given, machine)
+    return made, machines
 
 
 def run(

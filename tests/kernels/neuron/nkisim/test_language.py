@@ -5,7 +5,7 @@ import pytest
 
 from reverie.kernels.neuron.nkisim import language as nl
 from reverie.kernels.neuron.nkisim.machine import Machine, running
-from reverie.kernels.neuron.nkisim.tensor import Violation
+from reverie.kernels.neuron.nkisim.tensor import NkiTensor, Violation
 
 
 def test_a_loop_gives_registers_that_only_address() -> None:
@@ -30,4 +30,17 @@ def test_a_slice_of_a_size() -> None:
 
 
 def test_one_core_is_number_nought_of_one() -> None:
-    assert (nl.program_id(), nl.num_programs()) == (0, 1)
+    with running(Machine()):
+        assert (nl.program_id(), nl.num_programs()) == (0, 1)
+
+
+def test_a_pair_of_cores_shares_what_is_off_chip() -> None:
+    shared: dict[str, NkiTensor] = {}
+    seen = []
+    for core in range(2):
+        with running(Machine(core=core, shared=shared)):
+            assert (nl.program_id(), nl.num_programs()) == (core, 2)
+            seen.append(nl.ndarray((2, 4), nl.float32, buffer=nl.shared_hbm, name="x"))
+            own = nl.ndarray((2, 4), nl.float32, buffer=nl.private_hbm, name="y")
+            assert own is not seen[-1]
+    assert seen[0] is seen[1]

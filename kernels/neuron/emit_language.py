@@ -25,10 +25,21 @@ F = np.float32
 
 
 class Language:
-    """Emits the calls of one epoch of `decode`."""
+    """Emits the calls of one epoch of `decode`.
 
-    def __init__(self, program: Program, model: int, get: Bytes) -> None:
+    Args:
+        likeliest: how many of the likeliest tokens the next one is drawn from, at most 8; 0: it is the likeliest.
+            The launch then wants `gumbel`, noise for each token in the layout of a Tall of the vocabulary.
+        temperature: of the logits that are drawn from.
+    """
+
+    def __init__(
+        self, program: Program, model: int, get: Bytes, likeliest: int = 0, temperature: float = 1.0
+    ) -> None:  # fmt: skip
+        if not 0 <= likeliest <= 8:
+            raise ValueError(f"a token is drawn from at most 8, got {likeliest}")
         self.program, self.model, self.get = program, model, get
+        self.likeliest, self.temperature = likeliest, temperature
         self.plan = Plan(program.models[model])
         self.names: dict[Ref, tuple[str, int]] = {}  # vectors on chip: variable and partitions
         self.weights: list[NDArray[Any]] = []
@@ -226,5 +237,14 @@ class Language:
         logits, rows = self.vector(op, task.logits, chunk(task.vocabulary), task.vocabulary)
         if task.vocabulary < 8 * rows:
             raise ValueError(f"{op}: at least {8 * rows} tokens are searched, got {task.vocabulary}")
+        if self.likeliest:
+            self.plan.inputs["gumbel"] = None
+            columns = task.vocabulary // rows
+            noise = f"w_{named(op)}_noise"
+            place = self.place(4 * columns)
+            self.plan.call(op, f"{noise} = v.load(gumbel, {rows}, 0, {columns}, nl.float32, {place})", 100)
+            drawn, numbers = self.tile(op, "drawn", rows, columns), f"{self.temperature}, {self.likeliest}"
+            self.plan.call(op, f"w.sampled({logits}, {noise}, {numbers}, ones, {drawn}, {self.work})", 4000)
+            logits = drawn
         self.plan.call(op, f"w.pick({logits}, next_token, position, next_position, {self.work})", 3000)
         self.plan.outputs |= dict.fromkeys(("next_token", "next_position"), ((1, 1), "int32"))

@@ -30,9 +30,9 @@ U8 = NDArray[np.uint8]
 LEVEL = 128  # of the four channels that fill up a cell
 
 
-def feed(kernel: Kernel, *models: tuple[Program, Bytes]) -> dict[str, NDArray[Any]]:
-    """What a launch gets, by name: the kernel's constants, and the rest from the buffers of each program."""
-    given: dict[str, NDArray[Any]] = {}
+def feed(kernel: Kernel, *models: tuple[Program, Bytes], **more: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """What a launch gets, by name: the kernel's constants, and the rest from the buffers of each program and `more`."""
+    given: dict[str, NDArray[Any]] = dict(more)
     for program, get in models:
         given |= _filled(kernel, program, get)
     return {name: given[name] if array is None else array for name, array in kernel.inputs.items()}

@@ -193,6 +193,37 @@ def hide(hidden: Any, position: Any, each: int, context: int, at: int) -> None:
     nisa.tensor_scalar(hidden, hidden, nl.greater_equal, here, op1=nl.multiply, operand1=-1e30)
 
 
+def sampled(logits: Any, noise: Any, temperature: float, count: int, ones: Any, y: Any, at: int) -> None:
+    """y = logits + temperature * noise for the `count` (at most 8) likeliest tokens, and far below for all others.
+
+    With noise from Gumbel's distribution the largest of y is a token drawn by softmax(logits / temperature).  The eight
+    largest of all are among the eight largest of each rank: ranks lie on eight partitions once they are turned.
+    """
+    p = logits.shape[0]
+    best = nl.ndarray((p, 8), nl.float32, buffer=nl.sbuf, name="best", address=(0, at))
+    nisa.max8(best, logits)
+    turned = nl.ndarray((8, p), nl.float32, buffer=nl.psum, name="turned", address=(0, BANK))
+    nisa.nc_transpose(turned, best)
+    ranks = nl.ndarray((8, p), nl.float32, buffer=nl.sbuf, name="ranks", address=(0, at + 64))
+    nisa.tensor_copy(ranks, turned)
+    tops = nl.ndarray((8, 8), nl.float32, buffer=nl.sbuf, name="tops", address=(0, at + 64 + 4 * p))
+    nisa.max8(tops, ranks)
+    flat = nl.ndarray((1, 64), nl.float32, buffer=nl.psum, name="flat", address=(0, BANK + 4 * p))
+    for k in range(8):
+        nisa.nc_transpose(flat[:, 8 * k : 8 * k + 8], tops[:, k : k + 1])
+    line = nl.ndarray((1, 64), nl.float32, buffer=nl.sbuf, name="line", address=(0, at + 128 + 4 * p))
+    nisa.tensor_copy(line, flat)
+    last = nl.ndarray((1, 8), nl.float32, buffer=nl.sbuf, name="last", address=(0, at + 384 + 4 * p))
+    nisa.max8(last, line)
+    spread = nl.ndarray((p, 1), nl.float32, buffer=nl.psum, name="spread", address=(0, BANK + 4 * p + 256))
+    nisa.nc_matmul(spread, ones[0:1, 0:p], last[:, count - 1 : count], accumulate=False)
+    bar = nl.ndarray((p, 1), nl.float32, buffer=nl.sbuf, name="bar", address=(0, at + 448 + 4 * p))
+    nisa.tensor_copy(bar, spread)
+    nisa.tensor_scalar(y, logits, nl.less, bar, op1=nl.multiply, operand1=-1e30)
+    nisa.scalar_tensor_tensor(noise, noise, nl.multiply, temperature, nl.add, logits)
+    nisa.tensor_tensor(y, y, noise, nl.add)
+
+
 def pick(logits: Any, token: Any, position: Any, after: Any, at: int) -> None:
     """The likeliest token, and the position moves on: the largest of each partition, then among the partitions."""
     p = logits.shape[0]

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from rig.neuron import compiled, llm
+from rig.cases import CASES
+from rig.neuron import Filled, compiled, llm
 
 from reverie.kernels import reference
 from reverie.kernels.neuron.emit import Kernel, kernel
@@ -67,3 +68,35 @@ def test_a_wrong_position_changes_what_is_said(made: Kernel) -> None:
         given["position"] = np.array([[position]], np.int32)
         said.add(int(shim.run(compiled(made), given)[0][0][0, 0]))
     assert len(said) > 1
+
+
+def drawn(likeliest: int, temperature: float, seed: int) -> tuple[int, np.ndarray, np.ndarray]:
+    """The token that a kernel draws, the logits and the noise."""
+    bench, tasks = CASES["pick"](1)
+    bench.builder.op("op", tasks)
+    program = bench.builder.finish(2)
+    made = Filled(program, [bench.given[buffer.name] for buffer in program.buffers if buffer.name in bench.given])
+    plan = Language(program, 0, made.get, likeliest, temperature).build()
+    logits = made.get(tasks[0].logits, np.float32, 1024)
+    noise = np.random.default_rng(seed).gumbel(size=1024).astype(np.float32)
+    built = kernel([plan])
+    more = {"gumbel": np.ascontiguousarray(noise.reshape(-1, 128).T)} if likeliest else {}
+    return int(shim.run(compiled(built), feed(built, (program, made.get), **more))[0][0][0, 0]), logits, noise
+
+
+@pytest.mark.parametrize(("likeliest", "temperature"), [(8, 1.0), (5, 0.7), (2, 3.0)])
+def test_a_token_is_drawn_from_the_likeliest(likeliest: int, temperature: float) -> None:
+    seen = set()
+    for seed in range(12):
+        token, logits, noise = drawn(likeliest, temperature, seed)
+        best = np.argsort(-logits)[:likeliest]
+        assert token == best[np.argmax((logits + np.float32(temperature) * noise)[best])]
+        seen.add(token)
+    assert len(seen) > 1
+
+
+def test_one_of_one_is_the_likeliest() -> None:
+    token, logits, _ = drawn(1, 5.0, 3)
+    assert token == drawn(0, 1.0, 3)[0] == int(logits.argmax())
+    with pytest.raises(ValueError, match="at most 8, got 9"):
+        drawn(9, 1.0, 0)

@@ -70,6 +70,7 @@ def _arguments() -> argparse.ArgumentParser:
         if name == "sheet":
             command.add_argument("pictures", nargs="*", type=Path, help="pictures (default: three held-out clips)")
             command.add_argument("--to", type=Path, default=Path("build/teachers.png"))
+            command.add_argument("--figures", action="store_true", help="time and steadiness on the held-out clips")
         if name == "gallery":
             command.add_argument("--to", type=Path, default=Path("models/shipped/gallery.jpg"))
             command.add_argument("--page", type=Path, default=Path("client/docs/gallery.md"))
@@ -137,7 +138,10 @@ def draw_sheet(args: argparse.Namespace) -> None:
     if args.pictures:
         contact.sheet([framed(path) for path in args.pictures], args.to)
     else:
-        contact.sheet(data.examples(args.cache / "data"), args.to)
+        clips = data.examples(args.cache / "data")
+        if args.figures:
+            print(json.dumps(contact.figures(clips)))
+        contact.sheet([clip[-1] for clip in clips], args.to)
     print(args.to)
 
 

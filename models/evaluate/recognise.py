@@ -44,10 +44,15 @@ class Recogniser:
 
 def learn(photos: Sequence[Picture], looks: Sequence[str]) -> Recogniser:
     """A recogniser of what looks make of these photos, each with a noise of its own."""
+    return Recogniser(*taught(photos, looks), looks)
+
+
+def taught(photos: Sequence[Picture], looks: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Features (N, F) of what looks make of photos, and the numbers of the looks (N,)."""
     read, labels = [], []
     for seed, photo in enumerate(photos):
         scene = frames(photo[None], noise(seed, *photo.shape[:2]).numpy()[0])
         for n, look in enumerate(looks):
             read.append(features(paint(look, scene)[0]))
             labels.append(n)
-    return Recogniser(np.stack(read), np.array(labels), looks)
+    return np.stack(read), np.array(labels)

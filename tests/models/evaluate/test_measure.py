@@ -1,5 +1,8 @@
 """Every figure of the list, of the shipped weights on small clips."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -49,3 +52,11 @@ def test_the_same_clip_gives_the_same_figures_and_no_drift(tools: measure.Tools)
     first, second = (measure.drift(tools, LOOK, PHRASE, clip(2), 12) for _ in range(2))
     assert first == second
     assert first["colour"] < 0.05
+
+
+def test_figures_of_a_stopped_run_count_only_for_the_same_weights_and_options(tmp_path: Path) -> None:
+    path, of, rows = tmp_path / "figures.json", {"weights": {"name": "nano"}, "quick": True}, {"oil": {"psnr_db": 30.0}}
+    assert measure.so_far(path, of) == {}
+    path.write_text(json.dumps({"of": of, "looks": rows}))
+    assert measure.so_far(path, of) == rows
+    assert measure.so_far(path, of | {"quick": False}) == {}

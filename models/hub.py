@@ -86,7 +86,7 @@ def find(source: str, names: Sequence[str]) -> Source:
     Raises: FileNotFoundError if it has none; OSError if it cannot be reached.
     """
     if not source.startswith(("http://", "https://")):
-        return _folder(Path(source).expanduser(), names)
+        return _folder(Path(source.removeprefix("file://")).expanduser(), names)
     source = source.rstrip("/")
     headers = _credentials(source)
     with _answers(), _client(headers) as client:
@@ -94,7 +94,8 @@ def find(source: str, names: Sequence[str]) -> Source:
             found = _tree(client, source, name)
             if found is not None:
                 return Web(f"{source}/{name}/resolve/main/", headers, found)
-        for base in (*(f"{source}/{name}/" for name in names), f"{source}/"):
+        hubs = (f"{source}/{name}/resolve/main/" for name in names)
+        for base in (*(f"{source}/{name}/" for name in names), *hubs, f"{source}/"):
             answer = client.get(base + SUMS)
             if answer.status_code == 200:
                 return Web(base, headers, sums(answer.text))
@@ -136,7 +137,7 @@ def _tree(client: httpx2.Client, hub: str, name: str) -> list[File] | None:
                 f"{hub} does not give {name}: accept its licence there, then log in with `hf auth login`"
             )
         if answer.status_code == 404:
-            return None
+            return _siblings(client, hub, name)
         answer.raise_for_status()
         try:
             found += [_listed(entry) for entry in answer.json() if entry["type"] == "file"]
@@ -151,6 +152,20 @@ def _listed(entry: dict[str, Any]) -> File:
     return File(
         str(entry["path"]), int(entry["size"]), str(large.get("oid") or ""), "" if large else str(entry.get("oid", ""))
     )
+
+
+def _siblings(client: httpx2.Client, hub: str, name: str) -> list[File] | None:
+    """As hubs list that know no trees."""
+    answer = client.get(f"{hub}/api/models/{quote(name)}?blobs=true")
+    try:
+        listed = answer.json()["siblings"] if answer.status_code == 200 else None
+        return listed and [
+            File(str(each["rfilename"]), each.get("size"), str((each.get("lfs") or {}).get("sha256") or ""),
+                 "" if each.get("lfs") else str(each.get("blobId") or ""))
+            for each in listed
+        ]  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _credentials(source: str) -> dict[str, str]:

@@ -17,7 +17,14 @@ DEVICES = ("cpu", "torch", "neuron")  # our kernels; PyTorch, for comparison; Py
 DIFFUSION_DEVICES = ("cpu", "cuda", "neuron")  # of folders that diffusers saved
 
 
-def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: str = "", skip: float = 0.0) -> Model:
+def load(
+    name: str = "nano",
+    device: str = "cpu",
+    llm: str | None = None,
+    cpu: str = "",
+    skip: float = 0.0,
+    precision: str = "",
+) -> Model:
     """Load a model.
 
     Args:
@@ -25,12 +32,13 @@ def load(name: str = "nano", device: str = "cpu", llm: str | None = None, cpu: s
         llm: where its LLM comes from (see reverie.models.checkpoint.read); None is the installed package.
         cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
         skip: what differs less than this from the frame before (levels of 255) is not made again; 0 is exact.
+        precision: of a diffusion model's large linear layers: "" is the device's own, int8, fp8.
     Raises: ValueError on an unknown name or device; FileNotFoundError if its weights or its LLM are missing.
     """
     check(name, device)
     if name not in NAMES:
         network: Model = importlib.import_module("reverie.models.diffusion.network").load(
-            Path(name).expanduser(), device, llm, skip
+            Path(name).expanduser(), device, llm, skip, precision
         )
         return network
     model: Model
@@ -95,9 +103,12 @@ def describe(folder: Path | None = None) -> list[dict[str, Any]]:
 def _row(name: str, folder: Path | None) -> dict[str, Any]:
     """A diffusion model; None for what is not known of it."""
     known = catalogue.known(name)
-    count = folders.parameters(folder) if folder is not None else 0
+    try:
+        count = folders.parameters(folder) if folder is not None else 0
+    except ValueError:  # damaged: said when it is loaded
+        count = 0
     under = licence.of(folder) if folder is not None else known.licence if known else licence.UNKNOWN
-    estimated = memory.need(count, 2, 512 * 512, 1).total / memory.GB if count else None
+    estimated = memory.need(count, 2, memory.PIXELS, 1).total / memory.GB if count else None
     return {
         "name": name, "here": folder is not None, "params_millions": round(count / 1e6, 1) or None,
         "gop_per_frame": None, "resolution": "512x512" if known else None,

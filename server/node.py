@@ -108,7 +108,8 @@ class Node:
 
     def _load(self) -> Model:
         wanted = self.settings
-        model = registry.load(wanted.model_source, wanted.device, wanted.llm or None, wanted.cpu, wanted.skip)
+        place, llm = wanted.model_source, wanted.llm or None
+        model = registry.load(place, wanted.device, llm, wanted.cpu, wanted.skip, wanted.precision)
         model.prepare(WARM_PROMPT)
         stream = model.stream()
         stream.start(WARM_PROMPT)

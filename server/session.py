@@ -378,7 +378,8 @@ class Session:
                 f"the model made no frame for {self._pace.limit_s * 1000:.0f} ms; the camera is shown",
             )
         else:
-            state, reason = "styled", self._look.name
+            limited: str = getattr(self._model, "limited", "")  # of models that ran out of memory
+            state, reason = "styled", f"{self._look.name} ({limited})" if limited else self._look.name
         if Status(state, reason) != self._told:
             if state in ("stalled", "hidden"):
                 self._metrics.stalls.labels(state).inc()

@@ -42,7 +42,8 @@ class Settings:
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
     skip: float = 2.0  # parts of a picture that change less than this (levels of 255) are not made again; 0 is exact
     render: str = ""  # size at which the model paints, as 512x288; empty is what this machine sustains, 512x288 at most
-    llm: str = ""  # another SmolLM2-135M: a .gguf file, a folder, or a hub id; empty is the installed package
+    precision: str = ""  # of diffusion models' large layers: int8 or fp8 halve their memory; empty is the device's own
+    llm: str = ""  # another SmolLM2-135M (.gguf, folder, hub id); with diffusion models any LLM; empty is the package's
     max_sessions: int = 4  # sessions at once; more are refused as at_capacity
     queue: int = 16  # clients that may wait for a place, if they can; more are refused as well
     hosts: tuple[str, ...] = ()  # other names people reach this server by (Host header), comma separated
@@ -97,6 +98,8 @@ class Settings:
             asked(self.render)
         if not 0 <= self.nsfw <= 1:
             raise ValueError(f"nsfw must be 0 to 1, got {self.nsfw}")
+        if self.precision not in ("", "int8", "fp8"):
+            raise ValueError(f"precision must be int8, fp8 or empty, got {self.precision!r}")
         if self.device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}")
 

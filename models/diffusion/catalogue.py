@@ -23,13 +23,19 @@ class Known:
 
 
 KNOWN = (
-    Known("sdxs", "IDKiro/sdxs-512-0.9", 2.0, "openrail++", "over 60 fps (RTX 4090, expected)"),
-    Known("lcm-dreamshaper", "SimianLuo/LCM_Dreamshaper_v7", 3.0, "mit", "20 to 60 fps (RTX 4090, published)", TAESD),
+    Known("sdxs", "IDKiro/sdxs-512-0.9", 2.6, "openrail++", "over 60 fps (RTX 4090, expected)"),
+    Known("lcm-dreamshaper", "SimianLuo/LCM_Dreamshaper_v7", 5.4, "mit", "20 to 60 fps (RTX 4090, published)", TAESD),
     Known(
-        "sd-turbo", "stabilityai/sd-turbo", 3.5, "sai-nc-community", "over 60 fps (RTX 4090, published)", TAESD
+        "sd-turbo", "stabilityai/sd-turbo", 3.8, "sai-nc-community", "over 60 fps (RTX 4090, published)", TAESD
     ),
     Known(
         "sdxl-turbo", "stabilityai/sdxl-turbo", 8.5, "sai-nc-community", "20 to 60 fps (RTX 4090, expected)", TAESDXL
+    ),
+    Known(
+        "flux2-klein", "black-forest-labs/FLUX.2-klein-4B", 18.0, "apache-2.0", "under 20 fps (RTX 5090, published)"
+    ),
+    Known(
+        "lucy-edit", "decart-ai/Lucy-Edit-Dev", 24.0, "lucy-edit-dev-non-commercial", "under 2 fps (H100, expected)"
     ),
 )  # fmt: skip
 

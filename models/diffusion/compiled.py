@@ -17,14 +17,33 @@ def compiled(module: Any, device: str) -> Callable[..., Any]:
 
     Raises: ValueError if the device is not there.
     """
-    if device == "cuda":
-        return Fixed(module, mode="reduce-overhead")
-    if device == "neuron":
-        if "neuron" not in torch._dynamo.list_backends():
-            raise ValueError('there is no torch backend "neuron" here: install the Neuron SDK')
-        return Fixed(module, backend="neuron")
-    forward: Callable[..., Any] = module
-    return forward
+    if device == "cpu":
+        forward: Callable[..., Any] = module
+        return forward
+    return Fixed(module, **(_backend(device) or {"mode": "reduce-overhead"}))
+
+
+def in_place(module: Any, device: str) -> None:
+    """A network whose rows need not be filled up, as an autoencoder's half.  Raises: as `compiled`."""
+    if device != "cpu":
+        module.compile(dynamic=False, **(_backend(device) or {"mode": "reduce-overhead"}))
+
+
+def _backend(device: str) -> dict[str, str]:
+    if device == "neuron" and "neuron" not in torch._dynamo.list_backends():
+        raise ValueError('there is no torch backend "neuron" here: install the Neuron SDK')
+    return {"backend": "neuron"} if device == "neuron" else {}
+
+
+def blocks(network: Any, device: str) -> None:
+    """The repeated blocks of a transformer, compiled where they stand: for traversals of our own, which call them.
+
+    Raises: ValueError if the device is not there.
+    """
+    if device != "cpu":
+        for name in ("blocks", "transformer_blocks", "single_transformer_blocks"):
+            for block in getattr(network, name, ()):
+                block.compile(dynamic=False, **_backend(device))
 
 
 class Fixed:

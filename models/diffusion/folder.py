@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 # The part of a pipeline that denoises, by how its class name begins.
@@ -51,15 +52,31 @@ def _foreign(value: object) -> bool:
 
 def parameters(folder: Path) -> int:
     """Parameters of all parts that are loaded, from the headers of their files; one precision of each file counts."""
-    total = 0
-    for part in PARTS:
-        files = sorted((folder / part).glob("*.safetensors"))
-        plain = [file for file in files if "." not in file.name.removesuffix(".safetensors")]
-        total += sum(_count(file) for file in plain or files)
-    return total
+    return sum(math.prod(shape) for part in PARTS for shape in _shapes(folder / part))
 
 
-def _count(file: Path) -> int:
+def large(folder: Path, side: int = 512) -> int:
+    """Parameters of the matrices of the part that denoises, with both sides as large: those that eight bits are for."""
+    shapes = [shape for part in ("unet", "transformer") for shape in _shapes(folder / part)]
+    return sum(math.prod(shape) for shape in shapes if len(shape) == 2 and min(shape) >= side)
+
+
+def scheduler(folder: Path) -> str:
+    """Its class; "" where none is named."""
+    try:
+        return str(json.loads((folder / "scheduler" / "scheduler_config.json").read_text())["_class_name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _shapes(part: Path) -> list[list[int]]:
+    """Of the tensors of a part."""
+    files = sorted(part.glob("*.safetensors"))
+    plain = [file for file in files if "." not in file.name.removesuffix(".safetensors")]
+    return [shape for file in plain or files for shape in _header(file)]
+
+
+def _header(file: Path) -> list[list[int]]:
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
         if length > 100_000_000:
@@ -68,11 +85,4 @@ def _count(file: Path) -> int:
             header = json.loads(opened.read(length))
         except ValueError:
             raise ValueError(f"{file.name} is damaged") from None
-    total = 0
-    for name, entry in header.items():
-        if name != "__metadata__":
-            size = 1
-            for side in entry["shape"]:
-                size *= side
-            total += size
-    return total
+    return [entry["shape"] for name, entry in header.items() if name != "__metadata__"]

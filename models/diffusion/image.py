@@ -134,6 +134,8 @@ class ImageStream:
         """The steps of one frame."""
         assert self._plan is not None and self.wish is not None
         plan, wish, steps = self._plan, self.wish, self.model.steps
+        if self._waiting is not None and self._waiting.shape[2:] != shot.source.shape[2:]:
+            self.forget()  # the model paints smaller since memory ran out
         source, calls = self._steadied(shot, wish.steady), 1
         if self._waiting is None:  # nothing is on its way: this frame goes through all steps
             self._noise = noise(self._seed, (steps, *source.shape[1:])).to(source)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reverie.models.diffusion.ask import Named
 
@@ -86,6 +86,10 @@ def _check(name: str, part: str, module: Any, layers: dict[str, Delta]) -> None:
             weight = module.get_submodule(layer).weight
         except AttributeError:
             raise ValueError(f"LoRA {name} is of another model: there is no {part}.{layer} here") from None
+        if type(weight) is not nn.Parameter:
+            raise ValueError(
+                f"LoRA {name} cannot be added to {part}.{layer}, which is in eight bits (REVERIE_PRECISION)"
+            )
         made = (delta.up.shape[0], delta.down[0].numel())
         if made != (weight.shape[0], weight[0].numel()):
             raise ValueError(f"LoRA {name} is of another model: {part}.{layer} is {tuple(weight.shape)}, not {made}")

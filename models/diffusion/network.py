@@ -16,9 +16,10 @@ from torch import Tensor
 
 from reverie.models.blend import Blend
 from reverie.models.diffusion import folder as folders
-from reverie.models.diffusion import lora, memory
+from reverie.models.diffusion import lora, memory, precision
 from reverie.models.diffusion import wish as wishes
 from reverie.models.diffusion.ask import Named
+from reverie.models.diffusion.compiled import blocks, compiled, in_place
 from reverie.models.diffusion.control import Controls
 from reverie.models.diffusion.lora import Loras
 from reverie.models.diffusion.reference import Reference
@@ -26,7 +27,7 @@ from reverie.models.diffusion.wish import Wish
 from reverie.models.diffusion.words import Words, joined
 from reverie.models.diffusion.writer import Writer
 from reverie.models.prompt import normal
-from reverie.models.stream import MAX_AREA, Frames
+from reverie.models.stream import Frames
 
 if TYPE_CHECKING:
     from reverie.models.diffusion.image import ImageStream, Rows
@@ -37,19 +38,18 @@ LCM_STEPS = 4
 LCM_GUIDANCE = 8.5  # diffusers' own, of models that take it as a number
 
 
-def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0) -> Any:
+def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0, bits: str = "") -> Any:
     """A folder that diffusers saved, safetensors only, nothing fetched and no code of the folder run.
 
-    Args: device: cpu, cuda or neuron.  llm: see ImageModel.  skip: see similar.Filter.
-    Raises: FileNotFoundError, ValueError with one sentence; ValueError with the figures if it does not fit the GPU.
+    Args: device: cpu, cuda or neuron.  llm: see ImageModel.  skip: see similar.Filter.  bits: of precision.NAMES.
+    Raises: FileNotFoundError, ValueError with one sentence; ValueError with the figures if it does not fit the device.
     """
     kind = folders.check(path)
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    if device == "cuda":
-        if not torch.cuda.is_available():
-            raise ValueError("there is no CUDA device; --device cpu runs it slowly, nano runs on a CPU in real time")
-        wanted = memory.need(folders.parameters(path), 2, MAX_AREA, LCM_STEPS)
-        memory.check(path.name, wanted, torch.cuda.mem_get_info()[0])
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("there is no CUDA device; --device cpu runs it slowly, nano runs on a CPU in real time")
+    precision.check(bits, device, torch.cuda.get_device_capability() if device == "cuda" else None)
+    memory.plan(path, device, bits, LCM_STEPS if folders.scheduler(path) == "LCMScheduler" else 1)
     try:
         from diffusers import DiffusionPipeline
         from diffusers.utils import logging as diffusers_logging
@@ -64,6 +64,9 @@ def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0) -> 
 
         tiny["vae"] = AutoencoderTiny.from_pretrained(path / "vae_tiny", dtype=dtype, use_safetensors=True)
     pipeline = DiffusionPipeline.from_pretrained(path, local_files_only=True, use_safetensors=True, dtype=dtype, **tiny)
+    if not image:
+        precision.apply(pipeline.transformer, bits, device)
+        blocks(pipeline.transformer, device)
     if kind.startswith(("Wan", "LucyEdit")):
         from reverie.models.diffusion.video_model import VideoModel
 
@@ -77,6 +80,7 @@ def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0) -> 
 
         lora.fuse(file, pipeline)
         pipeline.scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
+    precision.apply(pipeline.unet, bits, device)
     return ImageModel(pipeline.to("cuda" if device == "cuda" else "cpu"), path, device, llm, skip)
 
 
@@ -107,7 +111,9 @@ class ImageModel:
             len(self.vae.config.get("decoder_block_out_channels", self.vae.config.block_out_channels)) - 1
         )
         self.shrunk = 1  # by how much sides are made smaller since memory ran out
-        self._forward = _compiled(self.unet, device)
+        self._forward = compiled(self.unet, device)
+        for half in (self.vae.encoder, self.vae.decoder):
+            in_place(half, device)
         self._scale = _guidance_embedding(pipeline)
         self.writer = Writer(llm)
         self._words: OrderedDict[tuple[str, Named], Words] = OrderedDict()
@@ -134,8 +140,13 @@ class ImageModel:
             raise ValueError(f"{self.name} has no ip_adapter: it takes no reference pictures")
         return self.reference.pictures.take(image)
 
+    @property
+    def limited(self) -> str:
+        """What is said of a model that ran out of memory; "" of one that did not."""
+        return f"at 1/{self.shrunk} of its sides: memory ran out" if self.shrunk > 1 else ""
+
     def counts(self) -> dict[str, int]:
-        return {}
+        return {"memory_shortages": self.shrunk.bit_length() - 1}
 
     def enhance(self, prompt: str) -> Iterator[str]:
         return self.writer.enhance(prompt)
@@ -213,14 +224,3 @@ def _guidance_embedding(pipeline: Any) -> Tensor | None:
     scale = torch.tensor([LCM_GUIDANCE - 1])
     embedded: Tensor = pipeline.get_guidance_scale_embedding(scale, unet.config.time_cond_proj_dim)
     return embedded.to(unet.device, unet.dtype)
-
-
-def _compiled(module: Any, device: str) -> Any:
-    """The module as the device runs it quickest.  Raises: ValueError if the device is not there."""
-    if device == "cuda":
-        return torch.compile(module, mode="reduce-overhead", dynamic=False)
-    if device == "neuron":
-        if "neuron" not in torch._dynamo.list_backends():
-            raise ValueError('there is no torch backend "neuron" here: install the Neuron SDK')
-        return torch.compile(module, backend="neuron", dynamic=False)
-    return module

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reverie.models.diffusion import memory
 from reverie.models.diffusion.ask import Named
 from reverie.models.diffusion.flow import grey
 from reverie.models.diffusion.image import ImageStream, Shot
@@ -39,14 +40,14 @@ def step_many(streams: Sequence[ImageStream], frames: Sequence[Frames]) -> Itera
 
 @torch.inference_mode()
 def _make_within_memory(streams: list[ImageStream], frames: Frames) -> Frames:
-    """`_make`; out of memory on a GPU, the model renders at half the sides from then on."""
-    try:
-        return _make(streams, frames)
-    except torch.OutOfMemoryError:
-        streams[0].model.recover()
-        for stream in streams:
-            stream.forget()
-        return _make(streams, frames)
+    """`_make`; out of memory, the model renders at half the sides from then on, until it fits."""
+    while True:
+        try:
+            return _make(streams, frames)
+        except (RuntimeError, MemoryError) as error:
+            if not memory.ran_out(error):
+                raise
+        streams[0].model.recover()  # with the failed step's tensors gone
 
 
 def _make(streams: list[ImageStream], frames: Frames) -> Frames:

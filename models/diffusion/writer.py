@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from reverie.models.diffusion import ask
 from reverie.models.prompt import normal
 
 if TYPE_CHECKING:
-    from reverie.models.llm import LLM
+    from reverie.models.llm_any import Writing
 
 KEPT = 256  # prompts
 
@@ -19,9 +20,10 @@ class Writer:
     """An LLM that is loaded when it is first asked."""
 
     def __init__(self, source: str | None = None) -> None:
-        """Args: source: None is the packaged SmolLM2; see reverie.models.checkpoint.read."""
+        """Args: source: None is the packaged SmolLM2; see reverie.models.llm_any.load."""
         self._source = source
-        self.llm: LLM | None = None
+        self.llm: Writing | None = None
+        self._loading = threading.Lock()
         self._richer: OrderedDict[str, str] = OrderedDict()
 
     def enhance(self, prompt: str) -> Iterator[str]:
@@ -30,10 +32,11 @@ class Writer:
         if key in self._richer:
             yield self._richer[key]
             return
-        if self.llm is None:
-            from reverie.models.llm import load
+        with self._loading:
+            if self.llm is None:
+                from reverie.models.llm_any import load
 
-            self.llm = load(self._source)
+                self.llm = load(self._source)
         rich = ""
         for piece in self.llm.enhance(ask.read(prompt).words):
             rich += piece

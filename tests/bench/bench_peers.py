@@ -3,8 +3,9 @@
 diffusers' own pipeline, PyPI `streamdiffusion`, OpenVINO and our adapter, and `nano` beside them, which is another, far
 smaller model.  All alternate in one process, a frame each a round; medians.  Random weights say nothing of quality, only of speed.
 `adapter_overhead` is the time of our step outside of its three networks, over the time inside of them, of the same frames.
-Ratios are medians over rounds of theirs to ours; above 1 ours is quicker.  At 512x512 a round takes about half a minute
-on two cores without AVX512: --size 256 is a quarter of the work.  On a GPU (--device cuda) each runs in its own half precision.
+Ratios are medians over rounds of theirs to ours, of time and of processor time; above 1 ours is quicker.  At 512x512 a
+round takes over a minute on two cores without AVX512: --size 256 is a quarter of the work.  On a GPU (--device cuda) each runs
+in its own half precision; `work_gb` is what its frame took beside the weights, `vram_gb` all of them together.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import statistics
 import sys
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ except ImportError as error:
     sys.exit(2)
 
 THREADS = 2
+PEERS = ("diffusers", "streamdiffusion", "openvino", "nano")
 
 
 class Inside:
@@ -76,28 +79,34 @@ def build(device: str, size: int, without: set[str], inside: Inside) -> dict[str
     return runs
 
 
-def measure(
-    runs: dict[str, peers.Run], frames: Any, rounds: int, inside: Inside
-) -> tuple[dict[str, list[float]], list[float]]:
-    """Seconds of each by round, the first of which warms up and does not count; and those inside our networks."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    networks = []
+@dataclass(frozen=True, slots=True)
+class Took:
+    """One frame: seconds by the clock, of all the processor's threads, inside our three networks; bytes of a GPU."""
+
+    wall: float
+    cpu: float
+    inside: float
+    work_bytes: int
+
+
+def measure(runs: dict[str, peers.Run], frames: Any, rounds: int, inside: Inside) -> dict[str, list[Took]]:
+    """By round; the first one warms up and does not count.  Every other round goes the other way."""
+    took: dict[str, list[Took]] = {name: [] for name in runs}
     for number in range(rounds + 1):
-        order = list(runs) if number % 2 else list(reversed(runs))
-        for name in order:
-            inside.seconds = 0.0
+        for name in list(runs) if number % 2 else list(reversed(runs)):
+            torch.cuda.reset_peak_memory_stats() if torch.cuda.is_available() else None
+            before, inside.seconds = torch.cuda.memory_allocated() if torch.cuda.is_available() else 0, 0.0
             inside.wait()
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             shown = runs[name](frames[number % len(frames)])
             inside.wait()
-            taken = time.perf_counter() - began
+            wall, cpu = time.perf_counter() - began, time.process_time() - worked
+            peak = torch.cuda.max_memory_allocated() - before if torch.cuda.is_available() else 0
             assert shown.shape == frames[0].shape, name
             if number:
-                seconds[name].append(taken)
-                if name == "ours":
-                    networks.append(inside.seconds)
-            print(f"round {number} {name}: {taken * 1000:.1f} ms", file=sys.stderr)
-    return seconds, networks
+                took[name].append(Took(wall, cpu, inside.seconds, peak))
+            print(f"round {number} {name}: {wall * 1000:.1f} ms", file=sys.stderr)
+    return took
 
 
 def ratio(of: list[float], to: list[float]) -> float:
@@ -108,9 +117,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object in any case")
     parser.add_argument("--size", type=int, default=512, help="sides of the picture, a multiple of 64 (512)")
-    parser.add_argument("--rounds", type=int, default=5, help="frames of each that count (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="frames of each that count (3)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--without", action="append", default=[], metavar="NAME", help="leave one out")
+    parser.add_argument("--without", action="append", default=[], choices=PEERS, help="leave one out")
     args = parser.parse_args()
     if args.size % 64 or not 64 <= args.size <= 704 or args.rounds < 1:
         parser.error("--size must be a multiple of 64 up to 704, --rounds at least 1")
@@ -122,17 +131,23 @@ def main() -> None:
     inside = Inside(wait)
     runs = build(args.device, args.size, set(args.without), inside)
     frames = [cv2.resize(frame, (args.size, args.size)) for frame in moving_camera(args.rounds + 1)]
-    seconds, networks = measure(runs, frames, args.rounds, inside)
-    report(args, seconds, networks)
+    report(args, measure(runs, frames, args.rounds, inside))
 
 
-def report(args: argparse.Namespace, seconds: dict[str, list[float]], networks: list[float]) -> None:
-    median = {name: statistics.median(each) for name, each in seconds.items()}
-    rows = [
-        {"name": name, "ms": round(s * 1000, 1), "fps": round(1 / s, 3), "ratio": ratio(seconds[name], seconds["ours"])}
-        for name, s in median.items()
-    ]
-    overhead = statistics.median((s - n) / n for s, n in zip(seconds["ours"], networks, strict=True))
+def report(args: argparse.Namespace, took: dict[str, list[Took]]) -> None:
+    rows = []
+    for name, each in took.items():
+        wall = statistics.median(t.wall for t in each)
+        row = {
+            "name": name, "ms": round(wall * 1000, 1), "fps": round(1 / wall, 3),
+            "cpu_ms": round(statistics.median(t.cpu for t in each) * 1000),
+            "ratio": ratio([t.wall for t in each], [t.wall for t in took["ours"]]),
+            "cpu_ratio": ratio([t.cpu for t in each], [t.cpu for t in took["ours"]]),
+        }  # fmt: skip
+        rows.append(
+            row | ({"work_gb": round(max(t.work_bytes for t in each) / 1e9, 2)} if args.device == "cuda" else {})
+        )
+    overhead = statistics.median((t.wall - t.inside) / t.inside for t in took["ours"])
     print(table(rows))
     found: dict[str, Any] = {
         "bench": "peers", "environment": environment(), "device": args.device, "size": args.size,
@@ -140,7 +155,7 @@ def report(args: argparse.Namespace, seconds: dict[str, list[float]], networks: 
         **{f"ratio_{row['name']}": row["ratio"] for row in rows if row["name"] != "ours"},
     }  # fmt: skip
     if args.device == "cuda":
-        found |= {"gpu": torch.cuda.get_device_name(), "vram_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2)}
+        found |= {"gpu": torch.cuda.get_device_name(), "vram_gb": round(torch.cuda.max_memory_reserved() / 1e9, 2)}
     print(json.dumps(found))
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -43,7 +44,7 @@ class Hub(ThreadingHTTPServer):
 
     def __init__(self, root: Path) -> None:
         super().__init__(("127.0.0.1", 0), Answers)
-        self.root, self.breaks, self.spoilt, self.api = root, 0, "", True
+        self.root, self.breaks, self.spoilt, self.api = root, 0, "", "tree"
         self.asked: list[tuple[str, str]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -54,10 +55,11 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = unquote(self.path.split("?")[0])
         self.server.asked.append((path, self.headers.get("range", "")))
-        if self.server.api and path.startswith("/api/models/") and path.endswith("/tree/main"):
+        if path.startswith("/api/models/") and (self.server.api == "tree") == path.endswith("/tree/main"):
             folder = self.server.root / path.removeprefix("/api/models/").removesuffix("/tree/main")
-            if folder.is_dir():
-                return self.answer(200, json.dumps([self.entry(p, folder) for p in folder.rglob("*") if p.is_file()]))
+            if folder.is_dir() and self.server.api:
+                listed = [self.entry(p, folder) for p in folder.rglob("*") if p.is_file()]
+                return self.answer(200, json.dumps(listed if self.server.api == "tree" else siblings(listed)))
         name = path.replace("/resolve/main/", "/", 1).removeprefix("/cdn").lstrip("/")
         file = self.server.root / name
         if not file.is_file():
@@ -69,7 +71,7 @@ class Answers(BaseHTTPRequestHandler):
             return self.end_headers()
         self.file(file)
 
-    def entry(self, path: Path, folder: Path) -> dict[str, object]:
+    def entry(self, path: Path, folder: Path) -> dict[str, Any]:
         content = path.read_bytes()
         said = {"type": "file", "path": path.relative_to(folder).as_posix(), "size": len(content)}
         said["oid"] = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
@@ -98,6 +100,16 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, *args: object) -> None: ...
+
+
+def siblings(entries: list[dict[str, Any]]) -> dict[str, object]:
+    """The same as older hubs say it."""
+    found = []
+    for each in entries:
+        large = each.get("lfs")
+        said = {"lfs": {"sha256": large["oid"], "size": large["size"]}} if large else {}
+        found.append({"rfilename": each["path"], "size": each["size"], "blobId": each["oid"], **said})
+    return {"id": "owner/fox", "siblings": found}
 
 
 @pytest.fixture
@@ -133,6 +145,14 @@ def test_weights_and_settings_come_and_nothing_else(served: Hub, origin: Path, t
     assert pull("owner/fox", served.url, tmp_path / "models") == folder and len(served.asked) == asked
 
 
+def test_a_hub_without_trees_is_one_too(served: Hub, tmp_path: Path) -> None:
+    served.api = "siblings"
+    assert files(pull("owner/fox", served.url, tmp_path)) == WANTED
+    served.spoilt = "config.json"
+    with pytest.raises(ValueError, match="has not the checksum"):
+        pull("owner/fox", served.url, tmp_path / "again")
+
+
 def test_what_breaks_off_goes_on_where_it_was(served: Hub, tmp_path: Path) -> None:
     served.breaks = 12_345
     pulling.verify(pull("owner/fox", served.url, tmp_path))
@@ -164,7 +184,7 @@ def test_a_wrong_checksum_is_refused_and_the_file_removed(served: Hub, tmp_path:
 def test_a_folder_and_a_web_server_with_checksums_are_sources_too(served: Hub, origin: Path, tmp_path: Path) -> None:
     first = pull("fox", str(origin), tmp_path / "a")
     assert files(first) == WANTED
-    served.root, served.api = first.parent, False
+    served.root, served.api = first.parent, ""
     second = pull("fox", served.url, tmp_path / "b")
     assert {path: (first / path).read_bytes() for path in WANTED} == {
         path: (second / path).read_bytes() for path in WANTED

@@ -186,6 +186,17 @@ async def test_a_model_that_is_always_late_is_not_called_styled() -> None:
     assert b'reverie_frames_out_total{shows="camera"} 30.0' in metrics.text()
 
 
+async def test_a_model_that_ran_out_of_memory_says_that_it_paints_less() -> None:
+    with visit() as (session, told, _):
+        await session.set_prompt("invert")
+        session._note()
+        session._model.limited = "at 1/2 of its sides: memory ran out"  # type: ignore[attr-defined]
+        session._note()
+        said = [message.reason for message in told if message.type == "status"]
+        assert said == ["invert", "invert (at 1/2 of its sides: memory ran out)"]
+        await session.close("disconnect")
+
+
 async def test_after_a_stall_the_first_frame_in_time_brings_the_look_back() -> None:
     with visit() as (session, told, _):
         await session.set_prompt("invert")

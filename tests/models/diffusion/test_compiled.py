@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from reverie.models.diffusion.compiled import Fixed, compiled, filled
+from reverie.models.diffusion.network import load
 
 
 class Net(nn.Module):
@@ -59,6 +61,25 @@ def test_only_rows_are_filled_up() -> None:
 def test_without_the_compiler_neuron_is_refused() -> None:
     with pytest.raises(ValueError, match="no torch backend"):
         compiled(Net(), "neuron")
+
+
+@pytest.mark.filterwarnings("default")  # of torch's own compiler
+@pytest.mark.parametrize(("kind", "count"), [("turbo", 1), ("wan", 13)])
+def test_a_folder_runs_through_the_compiler_of_its_device(
+    kind: str, count: int, request: pytest.FixtureRequest, graphs: list[tuple[int, ...]]
+) -> None:
+    model = load(request.getfixturevalue(kind), "neuron")
+    frames = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8)
+
+    def shown() -> np.ndarray:
+        stream = model.stream()
+        stream.start("a marble statue", seed=1)
+        return stream.step(frames).astype(int)
+
+    through = shown()
+    assert graphs
+    with torch.compiler.set_stance("force_eager"):
+        assert np.abs(through - shown()).max() <= 2
 
 
 @pytest.mark.gpu

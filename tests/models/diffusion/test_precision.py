@@ -1,10 +1,23 @@
 """Eight bits."""
 
+import shutil
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from reverie.models.diffusion import precision
+from reverie.models.diffusion.network import load
+
+LAYER = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+
+
+def _made(folder: Path) -> Path:
+    (folder / "loras").mkdir()
+    return folder / "loras" / "fox.safetensors"
 
 
 def test_what_a_device_cannot_do_is_one_sentence() -> None:
@@ -33,6 +46,26 @@ def test_large_linear_layers_take_a_byte_a_weight_and_answer_nearly_the_same() -
     apart = (net[:3](x) - before).norm() / before.norm()
     assert 0 < apart < 0.02
     assert type(net[2].weight) is nn.Parameter and type(net[3].weight) is nn.Parameter
+
+
+def test_a_model_in_eight_bits_paints_nearly_the_same_and_refuses_loras(
+    turbo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torchao", reason="eight bits need torchao")
+    monkeypatch.setattr(precision, "SMALLEST", 8)
+    folder = Path(shutil.copytree(turbo, tmp_path / "tiny"))
+    frames, shown = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8), []
+    for bits in ("", "int8"):
+        model = load(folder, "cpu", bits=bits)
+        stream = model.stream()
+        stream.start("fox", seed=1)
+        shown.append(stream.step(frames).astype(int))
+    assert 0 < np.abs(shown[0] - shown[1]).max() < 24
+    save_file(
+        {f"unet.{LAYER}.lora_{n}.weight": torch.ones(*s) for n, s in (("A", (1, 64)), ("B", (64, 1)))}, _made(folder)
+    )
+    with pytest.raises(ValueError, match=r"LoRA fox cannot be added to unet\..* eight bits"):
+        stream.start("fox <lora:fox:1>")
 
 
 @pytest.mark.gpu

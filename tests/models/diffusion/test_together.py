@@ -63,3 +63,47 @@ def test_a_fault_belongs_to_who_was_in_the_call(turbo: Path) -> None:
     idle = model.stream()
     shown = dict(step_many([started(model), idle], [clip(1)[0]] * 2))
     assert isinstance(shown[1], RuntimeError) and isinstance(shown[0], np.ndarray)
+
+
+def test_who_was_not_in_the_step_that_ran_out_goes_on_smaller_too_and_it_is_said(
+    lcm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(lcm, "cpu")
+    one, other = started(model), started(model, "an owl")
+    one.step(clip(2))
+    other.step(clip(2))
+    assert model.limited == "" and model.counts() == {"memory_shortages": 0}
+    predict = model.predict
+
+    def short(asked):  # type: ignore[no-untyped-def]
+        if max(asked[0].latents.shape[2:]) > 3:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+        return predict(asked)
+
+    monkeypatch.setattr(model, "predict", short)
+    assert one.step(clip(1)).shape == (1, 64, 96, 3)
+    assert model.shrunk == 4 and other.step(clip(1)).shape == (1, 64, 96, 3)
+    assert model.limited == "at 1/4 of its sides: memory ran out" and model.counts() == {"memory_shortages": 2}
+    monkeypatch.setattr(model, "predict", lambda asked: short_always())
+    with pytest.raises(RuntimeError, match="a quarter of the picture's sides"):
+        one.step(clip(1))
+
+
+def short_always() -> None:
+    raise torch.OutOfMemoryError("emulated")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.filterwarnings("default")  # of torch's own compiler
+def test_a_gpu_paints_what_a_cpu_paints_and_recovers_from_too_little_memory(lcm: Path) -> None:
+    frames, shown = clip(5), {}
+    for device in ("cpu", "cuda"):
+        model = load(lcm, device)
+        shown[device] = started(model).step(frames).astype(int)
+    assert np.abs(shown["cpu"] - shown["cuda"]).mean() < 8  # bfloat16, random weights
+    torch.cuda.set_per_process_memory_fraction(torch.cuda.memory_reserved() / torch.cuda.mem_get_info()[1])
+    try:
+        assert started(model).step(np.zeros((1, 704, 1280, 3), np.uint8)).shape == (1, 704, 1280, 3)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)

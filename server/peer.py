@@ -22,6 +22,7 @@ from reverie.client.sending import control_rate, peer_host, send_encoded
 from reverie.server.errors import BadOffer
 from reverie.server.gathering import NodePeerConnection, reach
 from reverie.server.output import Reader
+from reverie.server.packets import send_quickly
 from reverie.server.settings import Settings
 
 
@@ -43,9 +44,11 @@ def agree(connection: RTCPeerConnection) -> None:
     for transceiver in connection.getTransceivers():
         track = transceiver.sender.track
         if isinstance(track, Reader) and transceiver._codecs:
-            track.codec = transceiver._codecs[0].mimeType.split("/")[1].upper()
-            send_encoded(transceiver.sender, track.ask_keyframe)
-            _follow(connection, transceiver.sender, track)
+            known, track.codec = track.codec, transceiver._codecs[0].mimeType.split("/")[1].upper()
+            if not known:
+                send_encoded(transceiver.sender, track.ask_keyframe)
+                send_quickly(transceiver.sender)
+                _follow(connection, transceiver.sender, track)
 
 
 def _follow(connection: RTCPeerConnection, sender: RTCRtpSender, reader: Reader) -> None:

@@ -1,5 +1,6 @@
 """The kernel compiles for every generation without a spill, and fits on each multiprocessor."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SAID = """ptxas info    : Compiling entry function 'reverie_megakernel' for 'sm_
 ptxas info    : Function properties for reverie_megakernel
     80 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads
 ptxas info    : Used 210 registers, used 1 barriers, 80 bytes cumulative stack size, 4 bytes smem"""
+OCCUPANCY = Path(__file__).parents[2] / "rig" / "occupancy.cpp"
 with_nvcc = pytest.mark.skipif(compiler.nvcc() is None, reason="nvcc is not on the PATH")
 
 
@@ -66,10 +68,21 @@ def test_without_nvcc_the_way_to_it_is_named(tmp_path: Path, monkeypatch: pytest
         to_ptx(tmp_path / "kernel.ptx")
 
 
-@pytest.mark.parametrize(
-    ("registers", "shared", "blocks"),
-    [(210, 4, 1), (128, 4, 2), (64, 4, 4), (32, 120 * 1024, 1), (16, 0, 8)],
-)
+FITS = [(220, 8, 1), (210, 4, 1), (128, 4, 2), (64, 4, 4), (32, 120 * 1024, 1), (16, 0, 8)]
+
+
+@with_nvcc
+@pytest.mark.timeout(600)
+def test_nvidias_own_calculator_says_the_same(tmp_path: Path) -> None:
+    """cuda_occupancy.h, which needs no GPU: proof that a cooperative launch's blocks run side by side."""
+    made = tmp_path / "occupancy"
+    subprocess.run([str(compiler.nvcc()), "-o", str(made), str(OCCUPANCY)], check=True)
+    for registers, shared, blocks in FITS:
+        given = [str(number) for number in (registers, shared, compiler.THREADS)]
+        assert int(subprocess.check_output([str(made), *given])) == blocks
+
+
+@pytest.mark.parametrize(("registers", "shared", "blocks"), FITS)
 def test_blocks_fit_by_what_runs_out_first(registers: int, shared: int, blocks: int) -> None:
     assert blocks_per_multiprocessor(Resources(registers, shared, 0, 0)) == blocks
 

@@ -1,5 +1,7 @@
 """nano at 512x288, one frame, two workers: our program against torch and OpenVINO: `reverie bench engine --json`.
 
+`--device cuda` measures a frame on an NVIDIA GPU instead, against torch compiled into CUDA graphs.
+
 All alternate in one process; medians.  `ours_ms` is the quickest path of this processor; `unfused_ms` the same tiles with
 all workers meeting after each operator.  `torch_ms` is the better of eager and compiled, bfloat16; OpenVINO runs the same
 graph in bfloat16 and quantised by NNCF on frames of the same kind.  torch and OpenVINO use AMX where the processor has it.
@@ -60,7 +62,14 @@ def seconds(run: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object in any case")
-    parser.parse_args()
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: on an NVIDIA GPU, if there is one"
+    )
+    if parser.parse_args().device == "cuda":
+        import engine_cuda
+
+        print(json.dumps(engine_cuda.measure()))
+        return
     torch.set_num_threads(WORKERS)
     programs, model = ours(), nano.load()
     clip = moving_camera(12)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import engine_cuda
 import numpy as np
 import pytest
 from rig.backends import emulated_driver
@@ -113,6 +114,15 @@ def test_arrays_that_are_one_are_one_on_the_gpu(gpu: Gpu) -> None:
     assert launcher.places[frame.program.find("sink.0")] == launcher.places[frame.program.find("now.0")]
     launcher.launch([0])
     assert (launcher["sink.0"] == launcher["now.0"]).all() and launcher["now.0"].any()
+    launcher.close()
+
+
+def test_a_frame_of_a_stream_is_the_cpus(gpu: Gpu) -> None:
+    clip = np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3)).astype(np.uint8)
+    launcher, shown = engine_cuda.ours(gpu[0], gpu[1], clip)
+    for _ in range(2):
+        launcher.launch([0])
+        np.testing.assert_array_equal(launcher["shown"][: shown.size], shown.reshape(-1))
     launcher.close()
 
 

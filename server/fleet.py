@@ -27,7 +27,7 @@ from reverie.client.protocol import QueuePosition
 from reverie.server import fair
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, Elsewhere, NotReady, TenantAtCapacity
-from reverie.server.fair import Load
+from reverie.server.fair import Load, Ticket
 from reverie.server.keys import BEAT_S, SECONDS_S, Keys
 from reverie.server.line import position
 from reverie.server.placement import About, Holder, Placement, Wait
@@ -170,9 +170,13 @@ class Fleet:
             placement.claim, session, of, model, self.id, stay=ask.stay or self.alone, limit=ask.limit
         )  # fmt: skip
         try:
-            return await self._reached(placement, partial(claim, turn=self.alone))
+            may = self.alone or await self._may(placement, session, of, model)
+            return await self._reached(placement, partial(claim, turn=self.alone, only_back=not may))
         except Wait:
             full = None
+            if ask.tell is None:
+                tickets, load = await placement.look(model)
+                raise _full(load, len(tickets) + 1) from None
         except TenantAtCapacity:
             raise
         except AtCapacity as error:
@@ -181,6 +185,12 @@ class Fleet:
                 tickets, load = await placement.look(model)
                 raise _full(load, len(tickets) + 1) from None
         await self._wait(placement, session, of, model, ask, claim, full is None)
+
+    async def _may(self, placement: Placement, session: str, of: Holder, model: str) -> bool:
+        """Whether one that comes now may have a place that is free: a burst leaves those that others used of late."""
+        tickets, load = await placement.look(model)
+        mine = Ticket(session, of.tenant, of.tier, max((each.since_s for each in tickets), default=0.0))
+        return not load.slots or mine in fair.admitted([*tickets, mine], load) or _nothing_free(load, of)
 
     async def _reached(self, placement: Placement, claim: Callable[[], Awaitable[None]]) -> None:
         """As `claim`, but nobody is sent to a node that has just died."""
@@ -237,6 +247,11 @@ async def _answers(url: str) -> bool:
         return False
     writer.close()
     return True
+
+
+def _nothing_free(load: Load, of: Holder) -> bool:
+    """Then the claim says why, in its own words."""
+    return sum(load.used.values()) - (0 if of.tier == "flex" else load.flex) >= load.slots
 
 
 def _full(load: Load, place: int) -> AtCapacity:

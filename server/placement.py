@@ -73,7 +73,7 @@ class Placement:
 
     async def claim(
         self, session: str, of: Holder, model: str, asked: str, *, stay: bool = False, limit: int = 0,
-        turn: bool = False,
+        turn: bool = False, only_back: bool = False,
     ) -> None:  # fmt: skip
         """Take a place at `asked`, the node that was asked, or learn where there is one: least loaded first.
 
@@ -83,9 +83,10 @@ class Placement:
             stay: take a place at `asked` if it has one, whatever its load.
             limit: sessions of this tenant at once, 0 for any number.
             turn: whether it is this one's turn; else it finds nothing while anybody waits.
+            only_back: take a place only if the session has one already.
         Raises: Elsewhere; AtCapacity, Wait; NotReady if no node has the model; redis.RedisError.
         """
-        asks = (session, of.tenant, model, asked, int(stay), limit, self._lease_ms, of.tier, int(turn))
+        asks = (session, of.tenant, model, asked, int(stay), limit, self._lease_ms, of.tier, int(turn), int(only_back))
         answer, *rest = [_text(each) for each in await self._run(self._claim, *asks)]
         if answer == "tenant":
             raise TenantAtCapacity(of.tenant, limit)

@@ -65,13 +65,14 @@ return {lost, moved, urls}
 )
 
 # ARGV: prefix, session, tenant, model, node asked, whether to stay there, limit, ms of a lease, tier, whether it is
-# this one's turn.  -> {'ok', node, url} | {'tenant'} | {'taken'} | {'wait'} | {'full', slots}
+# this one's turn, whether only a session that has a place may have one.
+# -> {'ok', node, url} | {'tenant'} | {'taken'} | {'wait'} | {'full', slots}
 CLAIM = (
     _SHARED
     + """
 local session, tenant, model = ARGV[2], ARGV[3], ARGV[4]
 local asked, stay, limit, lease_ms = ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
-local tier, turn = ARGV[9], ARGV[10] == '1'
+local tier, turn, only_back = ARGV[9], ARGV[10] == '1', ARGV[11] == '1'
 local key, mine = prefix .. 'session:' .. session, prefix .. 'tenant:' .. tenant
 local owner = redis.call('HGET', key, 'node')
 local place = owner and pool(owner, redis.call('HGET', key, 'tier'))
@@ -91,6 +92,7 @@ if owner then
 end
 local others = living(mine) - (redis.call('ZSCORE', mine, session) and 1 or 0)
 if limit > 0 and others >= limit then return {'tenant'} end
+if only_back and not owner then return {'wait'} end
 if not turn and not owner and living(prefix .. 'waiters') > 0 then return {'wait'} end
 bury_dead()
 local best, best_load, slots_in_all = nil, 2, 0

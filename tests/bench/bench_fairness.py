@@ -103,7 +103,7 @@ def requests(seed: int, load: float) -> list[tuple[float, str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     rows = []

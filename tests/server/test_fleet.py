@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -26,8 +27,8 @@ from reverie.models.toy import ToyModel
 from reverie.server import embedded
 from reverie.server.access import Caller, Tenant
 from reverie.server.embedded import EmbeddedRedis
-from reverie.server.errors import OutOfMinutes
-from reverie.server.fleet import Fleet, connect
+from reverie.server.errors import AtCapacity, OutOfMinutes
+from reverie.server.fleet import Ask, Fleet, connect
 from reverie.server.keys import SECONDS_S
 from reverie.server.node import Node
 from reverie.server.placement import About, Holder
@@ -275,6 +276,29 @@ def test_addresses_of_every_kind_are_understood() -> None:
     assert [each.connection_pool.connection_kwargs["port"] for each in pool.sentinel_manager.sentinels] == [1, 26379]  # type: ignore[attr-defined]
     with pytest.raises(ValueError):
         connect("http://redis.example")
+
+
+async def test_a_burst_leaves_the_places_that_another_tenant_used_of_late(redis: EmbeddedRedis) -> None:
+    fleet = Fleet(Settings(redis_url=redis.url), "http://a", lambda: About("a", "http://a", "cpu", ("toy",), 4), dict)
+    fleet.id = "a"
+    while not fleet.connected.is_set():
+        await fleet.say()
+    assert fleet.redis is not None
+    now = int((await fleet.redis.time())[0]) * 1000
+    await fleet.redis.hset(f"{fleet.keys.prefix}use", "steady", f"3.0 {now} 0")
+    async with AsyncExitStack() as places:
+        claim = lambda name, tenant: places.enter_async_context(fleet.claim(name, Holder(tenant), "toy", Ask()))
+        for name in "12":
+            await claim(name, "burst")
+        for name in "34":
+            with pytest.raises(AtCapacity):
+                await claim(name, "burst")
+        await claim("1", "burst")  # it has lost its connection, and comes back
+        for name in "56":
+            await claim(name, "steady")
+        with pytest.raises(AtCapacity):
+            await claim("7", "steady")
+    await fleet.redis.aclose()
 
 
 async def test_a_tenants_minutes_are_counted_at_all_nodes_together_and_end_its_sessions(redis: EmbeddedRedis) -> None:

@@ -162,8 +162,8 @@ def fit(cache: Path, to: Path = SHIPPED) -> dict[str, float]:
     owners, phrases = zip(*phrases_of_looks(), strict=True)
     known["phrases"] = sentences(phrases)
     tensors = {key: np.ascontiguousarray(value, np.float16) for key, value in known.items()}
-    about = {"looks": json.dumps(look_names(looks)), "phrases": json.dumps(owners)}
-    save_file(tensors, to, {"licence": "Apache-2.0", "seed": str(SEED), **about})
+    told = {"looks": json.dumps(look_names(looks)), "phrases": json.dumps(owners)}
+    save_file(tensors, to, {"licence": "Apache-2.0", "seed": str(SEED), **told})
     return report
 
 

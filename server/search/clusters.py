@@ -155,8 +155,8 @@ def _fill(folder: Path, chunks: Chunks, cells: int, width: int) -> I64:
     path, note = folder / "cells.bin", folder / "filled.npy"
     filled = int(np.load(note)) if note.exists() else 0
     free = begins[:-1] + np.sum(counts[:filled], 0, dtype=np.int64)
-    mode = "r+" if filled else "w+"
-    table = np.memmap(path, np.uint8, mode, shape=(int(begins[-1]), width + 12))
+    shape = int(begins[-1]), width + 12
+    table = np.memmap(path, np.uint8, "r+" if filled else "w+", shape=shape)
     for upto, rows in _together(chunks, filled):
         places = np.concatenate([np.load(each) for each in _placed(folder)[filled:upto]])
         which, column = np.nonzero(places >= 0)

@@ -35,11 +35,11 @@ class Moment:
 
 
 async def search(
-    url: str, words: str = "", *, image: Path | bytes | None = None, like: str = "", session: str = "",
-    after: float | None = None, before: float | None = None, style: str | None = None, side: str = "",
-    limit: int = 20, api_key: str = "",
+    url: str, words: str = "", *, image: Path | bytes | None = None, video: Path | bytes | None = None,
+    like: str = "", session: str = "", after: float | None = None, before: float | None = None,
+    style: str | None = None, side: str = "", limit: int = 20, api_key: str = "",
 ) -> list[Moment]:  # fmt: skip
-    """Moments by free words, a picture (PNG, JPEG, WebP), another moment's id, or words with one of them.
+    """Moments by free words, a picture (PNG, JPEG, WebP), a video (its first 10 s), a moment's id, or words with one.
 
     Args: after, before: Unix seconds.  style: a prompt, as it was typed.  side: "source" or "output" alone.
     Raises: BadRequest with the server's words; ConnectionLost.
@@ -49,7 +49,8 @@ async def search(
         "limit": limit,
     }  # fmt: skip
     query = urlencode({name: value for name, value in given.items() if value not in (None, "")})
-    body = image.read_bytes() if isinstance(image, Path) else image
+    sample = image if image is not None else video
+    body = sample.read_bytes() if isinstance(sample, Path) else sample
     headers = {"X-API-KEY": api_key} if api_key else {}
     found = await asyncio.to_thread(_ask, Request(f"{url.rstrip('/')}/v1/search?{query}", body, headers))
     known = {field.name for field in fields(Moment)}

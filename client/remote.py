@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 
 from reverie.client.errors import BadRequest, ConnectionLost
 
+MAX_WORDS = 2000  # characters that are told at once
 TIMEOUT_S, SPEECH_S = 5.0, 60.0  # the first words wait for their model
 
 
@@ -36,6 +37,10 @@ class Remote:
             await self.wear(words)
         return words
 
+    async def tell(self, words: str) -> None:
+        """Let what is said now be found with the moment, if the session is indexed.  Raises: as `wear`."""
+        await asyncio.to_thread(self._ask, "POST", "/words", {"text": words[:MAX_WORDS]})
+
     async def state(self) -> dict[str, Any]:
         """What it shows: prompt, mask, state, viewers.  Raises: as `wear`."""
         return await asyncio.to_thread(self._ask, "GET", "", None)
@@ -52,7 +57,7 @@ class Remote:
     def _request(self, request: Request, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         try:
             with urlopen(request, timeout=timeout_s) as answer:
-                return dict(json.load(answer))
+                return dict(json.loads(answer.read() or b"{}"))
         except HTTPError as refusal:
             raise BadRequest(*_words(refusal)) from None
         except (URLError, OSError) as error:

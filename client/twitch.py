@@ -23,7 +23,7 @@ from reverie.client.remote import Remote
 from reverie.client.wishes import Line, Plan, Queue, Rules, Vote, Wish
 
 CHAT = "wss://irc-ws.chat.twitch.tv:443"
-AGAIN_S, LOOK_S = 3.0, 0.2  # before another try; between two looks at the plan
+AGAIN_S, LOOK_S, TELL_S = 3.0, 0.2, 2.0  # before another try; between looks at the plan; between tellings
 Lines = Callable[[], AsyncIterator[Line]]
 
 
@@ -59,11 +59,13 @@ async def follow(
     lines: Lines, rules: Rules, plan: Plan, remote: Remote, now: Callable[[], float] = time.monotonic
 ) -> None:
     """For ever, or until Twitch refuses: wishes become looks as the plan says.  Raises: Refused."""
-    wearing = asyncio.create_task(_wear(plan, remote, now))
+    said: list[str] = []
+    tasks = [asyncio.create_task(_wear(plan, remote, now)), asyncio.create_task(_tell(said, remote))]
     try:
         while True:
             try:
                 async for line in lines():
+                    said.append(line.text)
                     wish = rules.wish(line, now())
                     if wish is not None and not plan.add(wish, now()):
                         print(f"{wish.user}: too many wait", file=sys.stderr)
@@ -71,7 +73,8 @@ async def follow(
                 print(f"Twitch cannot be reached: {error}; trying again", file=sys.stderr)
             await asyncio.sleep(AGAIN_S)
     finally:
-        wearing.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 async def _wear(plan: Plan, remote: Remote, now: Callable[[], float]) -> None:
@@ -85,6 +88,18 @@ async def _wear(plan: Plan, remote: Remote, now: Callable[[], float]) -> None:
             print(f"{wish.user}: {wish.prompt}", flush=True)
         except ReverieError as refusal:
             print(f"{wish.user}: {refusal}", file=sys.stderr)
+
+
+async def _tell(said: list[str], remote: Remote) -> None:
+    """What is written, never by whom, becomes words by which the moment is found, where the session is indexed."""
+    while True:
+        await asyncio.sleep(TELL_S)
+        words, said[:] = "\n".join(said), []
+        if words:
+            try:
+                await remote.tell(words)
+            except ReverieError:  # not indexed, or no session
+                await asyncio.sleep(10 * TELL_S)
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UPLOADS = ("/v1/files", "/v1/jobs", "/v1/generate")
+UPLOADS = ("/v1/files", "/v1/jobs", "/v1/generate", "/v1/search")
 BESIDE = 12_000_000  # bytes beside a file: the reference picture of a job, other fields
 OTHERS = 1_000_000  # bytes; what is no upload is a small JSON object or SDP
 

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -31,6 +30,7 @@ from reverie.server.fair import Load, Ticket
 from reverie.server.keys import BEAT_S, SECONDS_S, Keys
 from reverie.server.line import position
 from reverie.server.placement import About, Holder, Placement, Wait
+from reverie.server.redis_url import sentinels
 from reverie.server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -264,16 +264,9 @@ def connect(url: str) -> Redis:
 
     Raises: ValueError on another address.
     """
-    if url.startswith("sentinel://"):
-        body = url.removeprefix("sentinel://")
-        credentials, _, rest = body.rpartition("@")
-        hosts, _, path = rest.partition("/")
-        name, _, database = path.partition("/")
-        user, _, password = credentials.partition(":")
-        pairs = [(host, int(port or 26379)) for host, _, port in (each.partition(":") for each in hosts.split(","))]
-        given: dict[str, Any] = {"username": user or None, "password": password or None}
-        sentinel = Sentinel(pairs, socket_timeout=2.0)
-        master: Redis = sentinel.master_for(name or "mymaster", db=int(database or 0), socket_timeout=2.0, **given)
+    if (known := sentinels(url)) is not None:
+        sentinel = Sentinel(list(known.hosts), socket_timeout=2.0)
+        master: Redis = sentinel.master_for(known.name, socket_timeout=2.0, **known.given)
         return master
     client: Redis = Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
     return client

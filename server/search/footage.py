@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from reverie.models.search.space import F32, Space, unit
+from reverie.server import references
 from reverie.server.pictures import reformat
 from reverie.server.search.archive import Archive
 from reverie.server.search.eye import Eye, Picture, Sight
@@ -23,7 +24,8 @@ from reverie.server.video import MUXERS, Reader
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 EVERY_S = 0.25  # between instants that are looked at
 WIDTH = 320  # pixels of a picture that is looked at
-ASKED_S = 10.0  # of a clip that is asked with
+ASKED_S, ASKED_PIXELS = 10.0, 40_000_000  # of a clip that is asked with; of one of its pictures
+MARKS = ((b"\x89PNG", 0), (b"\xff\xd8\xff", 0), (b"WEBP", 8), (b"BM", 0))  # beginnings of pictures' files, and where
 Told = Callable[[Path, float, float], None]  # a file, seconds of it that are done, and how long it is
 
 
@@ -114,6 +116,8 @@ def sights(path: Path, begin_s: float = 0.0) -> Iterator[Sight]:
     try:
         if begin_s:
             reader.container.seek(round(begin_s / reader.time_base), stream=reader.stream)
+        if reader.stream.width * reader.stream.height > ASKED_PIXELS:
+            raise ValueError(f"{path.name} has pictures of {reader.stream.width}x{reader.stream.height}, 40 MP at most")
         for packet in reader.container.demux(reader.stream):
             for frame in packet.decode():
                 if frame.pts is None or (at := float(frame.pts * reader.time_base)) < due:
@@ -124,6 +128,19 @@ def sights(path: Path, begin_s: float = 0.0) -> Iterator[Sight]:
         raise ValueError(f"{path.name} is damaged: {error.strerror}") from None
     finally:
         reader.close()
+
+
+def like_file(space: Space, path: Path) -> F32:
+    """The vector of what somebody sent, a picture or a video.  Raises: ValueError with one sentence."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    is_picture = any(head[at : at + len(mark)] == mark for mark, at in MARKS)
+    if is_picture:
+        return space.pictures([references.decode(path.read_bytes())])[0].vector
+    try:
+        return asked_with(space, path)
+    except (ValueError, av.FFmpegError):
+        raise ValueError("what was sent is none of PNG, JPEG, WebP, BMP and no video that can be read") from None
 
 
 def asked_with(space: Space, path: Path) -> F32:

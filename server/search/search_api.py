@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,18 +11,18 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from reverie.server import references
 from reverie.server.access import caller_of
 from reverie.server.errors import Refused
 from reverie.server.node import Node
 from reverie.server.search import telling
 from reverie.server.search.archive import Archive, Hit
 from reverie.server.search.archive import Query as Wanted
+from reverie.server.search.footage import like_file
 from reverie.server.search.index import Filter
 from reverie.server.search.moments import Moment
 
 router = APIRouter(prefix="/v1")
-MAX_BODY = 20_000_000  # bytes of a picture that is asked with
+MAX_BODY = 50_000_000  # bytes of a clip that is asked with; pictures have a limit of their own
 
 
 class Found(BaseModel):
@@ -66,21 +68,28 @@ async def search(
 
 
 @router.post("/search", operation_id="searchByPicture")
-async def by_picture(
+async def by_picture_or_clip(
     request: Request, q: Words = "", session: Words = "", after: float | None = None, before: float | None = None,
     style: str | None = None, side: str = "", limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Answer:  # fmt: skip
-    """Moments that look like a picture (PNG, JPEG, WebP), which is the body; with words as well if `q` has some."""
-    only, raw = _filter(session, after, before, style, side), b""
-    async for part in request.stream():
-        raw += part
-        if len(raw) > MAX_BODY:
-            raise Refused(413, "too_large", f"a picture may have {MAX_BODY // 10**6} MB")
+    """Moments that look like a picture (PNG, JPEG, WebP, 10 MB) or like the first ten seconds of a video (50 MB).
 
-    def asked(archive: Archive, tenant: str) -> Wanted:
-        return Wanted(q, archive.space.pictures([references.decode(raw)])[0].vector, only, limit)
+    It is the body; with words as well if `q` has some.
+    """
+    only = _filter(session, after, before, style, side)
+    with tempfile.NamedTemporaryFile(prefix="asked-") as file:
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > MAX_BODY:
+                raise Refused(413, "too_large", f"what is asked with may have {MAX_BODY // 10**6} MB")
+            file.write(part)
+        file.flush()
 
-    return await _answer(request, asked)
+        def asked(archive: Archive, tenant: str) -> Wanted:
+            return Wanted(q, like_file(archive.space, Path(file.name)), only, limit)
+
+        return await _answer(request, asked)
 
 
 class Switch(BaseModel):

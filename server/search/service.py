@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import av
 import numpy as np
@@ -23,6 +23,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from reverie.models import registry
 from reverie.models.search import space
@@ -30,6 +31,7 @@ from reverie.server import embedded, segment
 from reverie.server.errors import Refused
 from reverie.server.keys import Keys
 from reverie.server.pictures import reformat
+from reverie.server.redis_url import sentinels
 from reverie.server.search.archive import Archive, Hit, Query
 from reverie.server.search.eye import Eye, Picture, Sight
 from reverie.server.search.moments import Entry, Merger, Window
@@ -268,9 +270,17 @@ def _small(frame: av.VideoFrame) -> Picture:
     return np.ascontiguousarray(reformat(frame, width, height, "rgb24", interpolation="AREA").to_ndarray())
 
 
+def connected(url: str) -> Redis:
+    """A client, which waits a moment and does not try again; of sentinels, of the master that they know."""
+    waits: dict[str, Any] = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "retry": Retry(NoBackoff(), 0)}
+    if (known := sentinels(url)) is None:
+        return Redis.from_url(url, **waits)
+    return Sentinel(list(known.hosts), socket_timeout=2.0).master_for(known.name, **known.given, **waits)
+
+
 def _reached(url: str) -> Redis | None:
     """A client of a Redis that answers; a new one may take a moment."""
-    redis: Redis = Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 0))
+    redis = connected(url)
     for _ in range(50):
         try:
             redis.ping()

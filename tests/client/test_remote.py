@@ -22,6 +22,8 @@ async def test_a_look_is_taken_on_and_refusals_have_the_servers_words(toy: Any) 
         assert (await remote.state())["prompt"] == "blue"
         with pytest.raises(BadRequest, match="10"):
             await remote.wear("red", transition_s=99)
+        with pytest.raises(BadRequest, match="not indexed"):
+            await remote.tell("hello")
 
 
 @pytest.mark.skipif(not speech.is_here(), reason="the extra reverie[speech] is not installed")

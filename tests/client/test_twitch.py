@@ -37,21 +37,25 @@ async def test_a_chat_changes_the_look_and_pings_are_answered() -> None:
 
     class Worn:
         looks: list[str] = []  # noqa: RUF012
+        told: list[str] = []  # noqa: RUF012
 
         async def wear(self, prompt: str, **options: Any) -> None:
             self.looks.append(prompt)
+
+        async def tell(self, words: str) -> None:
+            self.told.append(words)
 
     async with serve(twitch, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         lines = lambda: chat("Channel", f"ws://127.0.0.1:{port}")
         following = asyncio.create_task(follow(lines, Rules(), Queue(0.0), Worn()))  # type: ignore[arg-type]
         async with asyncio.timeout(60):
-            while not Worn.looks or len(heard) < 4:
+            while not (Worn.looks and Worn.told) or len(heard) < 4:
                 await asyncio.sleep(0.01)
         following.cancel()
         with pytest.raises(asyncio.CancelledError):
             await following
-    assert Worn.looks == ["red"]
+    assert Worn.looks == ["red"] and Worn.told == ["!look red"]  # nobody's name
     assert heard[1].startswith("NICK justinfan") and heard[2] == "JOIN #channel" and heard[3] == "PONG :tmi.twitch.tv"
 
 

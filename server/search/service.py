@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ from reverie.server.redis_url import sentinels
 from reverie.server.search.archive import Archive, Hit, Query
 from reverie.server.search.eye import Eye, Picture, Sight
 from reverie.server.search.moments import Entry, Merger, Window
+from reverie.server.search.telling import phrased
 from reverie.server.search.thumbnails import STRIP, webp
 from reverie.server.session import Session
 from reverie.server.settings import Settings
@@ -250,6 +252,9 @@ class Watch:
 
     def _keep(self, archive: Archive, window: Window, sight: Sight) -> None:
         entry, fresh = self._merger.add(window)
+        known = entry.moment
+        told = phrased(known.facts, self._session.scene.sentence, known.style)
+        entry = self._merger.entry = replace(entry, moment=replace(known, caption=told))
         if fresh:
             self._strips = {entry.moment.id: 0}
         archive.put(self._tenant, entry, self._thumbnails(entry, sight))

@@ -1,29 +1,23 @@
 """Facts to sentences that say nothing else: captions, digests and chapters.
 
-A template puts facts side by side.  An LLM may phrase them instead; what it writes is taken only if every word of it is
-one of the facts' or has no content of its own, so it can name nothing that was not measured.
+A template puts facts side by side.  The LLM's scene note of a session may phrase them instead: it is taken only if
+every word of it is one of the facts' or has no content of its own, so it can name nothing that was not measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from reverie.models import facts as measured
 from reverie.server.search.fusion import STOP, words
 from reverie.server.search.moments import Moment, caption
 
-MAX_TOKENS = 40
 NEUTRAL = frozenset(
     words("also around background both camera captured close colour colours contains dominated facing features filled "
           "front full here into light lit look looks main mainly mood mostly over palette present seen setting shown "
           "shows style together tone tones under very view visible while within without")
 )  # fmt: skip
-EXAMPLE = (
-    "Facts: 2 people; bright warm light; mostly blue and white; lively movement\n"
-    "Caption: 2 people in lively movement, in bright warm light, mostly blue and white.\n\n"
-)
-Generate = Callable[[str, int], Iterator[str]]  # continues a text for at most so many tokens, in pieces
 
 
 def counted(faces: int, people: float | None) -> list[str]:
@@ -46,14 +40,14 @@ def unsupported(text: str, facts: Sequence[str]) -> list[str]:
     return [word for word in words(text) if word not in known]
 
 
-def phrased(facts: Sequence[str], generate: Generate, style: str = "") -> str:
-    """What the LLM makes of the facts if it adds nothing to them and leaves out not all, else the template."""
-    asked = f"{EXAMPLE}Facts: {'; '.join(facts)}\nCaption:"
-    text = "".join(generate(asked, MAX_TOKENS)).partition("\n")[0].strip()
-    held = set(words(" ".join(facts))) & set(words(text))
-    if not text or unsupported(text, facts) or len(held) < 2:
+def phrased(facts: Sequence[str], sentence: str, style: str = "") -> str:
+    """A sentence of the LLM's, if the facts bear every word of it, with what it leaves out; else the template."""
+    sentence, said = sentence.strip().rstrip(".;,"), set(words(sentence))
+    if not said or unsupported(sentence, facts) or len(said & set(words(" ".join(facts)))) < 2:
         return caption(facts, style)
-    return f"{text.rstrip('.;,')}; look: {style}" if style else text
+    rest = caption([fact for fact in facts if not set(words(fact)) <= said | STOP])
+    look = f"look: {style}" if style else ""
+    return "; ".join(each for each in (sentence, rest[:1].lower() + rest[1:], look) if each)
 
 
 def digest(moments: Sequence[Moment]) -> str:

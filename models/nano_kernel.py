@@ -31,6 +31,7 @@ from reverie.models.parts import NOISE, Parts
 from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_tokens
 from reverie.models.quantise import F32
+from reverie.models.steady import Steady
 from reverie.models.stream import Frames, check
 from reverie.models.style import blended, style, style_tokens
 
@@ -39,14 +40,16 @@ Bytes = NDArray[np.uint8]
 
 
 def load(
-    llm: str | None = None, path: Path = weights.SHIPPED, workers: int = 2, cpu: str = "", skip: float = 0.0
-) -> Nano:
+    llm: str | None = None, path: Path = weights.SHIPPED, workers: int = 2, cpu: str = "", skip: float = 0.0,
+    steady: bool = False,
+) -> Nano:  # fmt: skip
     """The shipped weights with SmolLM2 beside them.
 
     Args:
         llm: where SmolLM2 comes from: None is the package; else a .gguf file, a folder, or a hub id.
         cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
         skip: cells of the picture that differ less than this (levels of 255) are not made again; 0 is exact.
+        steady: draw pictures towards those shown before where the source rests (see steady.py).
     Raises: FileNotFoundError if weights are missing; ValueError if they are damaged or the path cannot run here.
     """
     weights.describe(path)  # a clear error if there is nothing
@@ -57,7 +60,7 @@ def load(
         raise ValueError(
             f"nano reads an LLM of width {NANO.llm_width} (SmolLM2-135M); {llm} has {language.shape.width}"
         )
-    return Nano(Parts(NANO, checkpoint.floats(path), ranges), language, device, skip, nearest.beside(path))
+    return Nano(Parts(NANO, checkpoint.floats(path), ranges), language, device, skip, nearest.beside(path), steady)
 
 
 class Nano:
@@ -66,8 +69,10 @@ class Nano:
     name = "nano"
 
     def __init__(
-        self, parts: Parts, language: KernelLLM, device: Device, skip: float, landing: Landing | None = None
-    ) -> None:
+        self, parts: Parts, language: KernelLLM, device: Device, skip: float, landing: Landing | None = None,
+        steady: bool = False,
+    ) -> None:  # fmt: skip
+        self.steady = steady
         self.parts, self.device, self.skip, self._llm, self._landing = parts, device, skip, language, landing
         self.pictures = Pictures((NANO.style_tokens, NANO.cond))
         self._tokens: OrderedDict[str, F32] = OrderedDict()
@@ -180,6 +185,8 @@ class NanoStream:
         self.patience = 1.0
         self._started = False
         self._changes: Changes | None = None
+        self._steady = Steady()
+        self._calmed: Frames | None = None
         self._cells = self._skipped = 0
         self._instance: Instance | None = None  # there is none before the first frame
 
@@ -205,6 +212,7 @@ class NanoStream:
         self._style = self.model.style(prompts) if prompts else None
         self._look, self._share = look, share
         self._changes = None  # nothing of what is held has this look
+        self._steady, self._calmed = Steady(), None
         if self._instance is not None and self._style is not None:
             self._dress(self._instance, self._style)
 
@@ -246,18 +254,22 @@ class NanoStream:
             self._cells += made.size
             self._skipped += made.size - int(made.sum())
             if not made.any():
-                return self._shown()
+                return self._shown() if self._calmed is None else self._calmed.copy()
             cells = None if made.all() else made
         instance = self.instance
         instance.make_only(cells)
         instance["frame"][: frame.size] = frame.reshape(-1)
         self._recall(instance)
+        self._source = frame
         return None
 
     def made(self) -> Frames:
         """After the launch: what is shown, (H, W, 3)."""
         self._frame += 1
-        return self._shown()
+        if not self.model.steady:
+            return self._shown()
+        self._calmed = self._steady(self._source, self._shown())
+        return self._calmed.copy()
 
     def _shown(self) -> Frames:
         height, width = self._size

@@ -31,7 +31,8 @@ def load(
         name: nano, or a local folder that diffusers saved.
         llm: where its LLM comes from (see reverie.models.checkpoint.read); None is the installed package.
         cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
-        skip: what differs less than this from the frame before (levels of 255) is not made again; 0 is exact.
+        skip: what differs less than this from the frame before (levels of 255) is not made again,
+            and nano's picture is held where the source rests; 0 is exact.
         precision: of a diffusion model's large linear layers: "" is the device's own, int8, fp8.
     Raises: ValueError on an unknown name or device; FileNotFoundError if its weights or its LLM are missing.
     """
@@ -49,7 +50,7 @@ def load(
     elif device == "neuron":
         model = _on_neuron(llm)
     else:
-        model = importlib.import_module("reverie.models.nano_kernel").load(llm, cpu=cpu, skip=skip)
+        model = importlib.import_module("reverie.models.nano_kernel").load(llm, cpu=cpu, skip=skip, steady=skip > 0)
     return model
 
 

@@ -152,3 +152,21 @@ def test_a_size_is_built_before_its_first_frame_and_patience_makes_less_again(mo
     finally:
         model.skip = 0.0
     assert saved[0] < 0.1 and saved[1] > 0.5  # a flicker of three levels
+
+
+def test_a_steady_stream_calms_noise_and_takes_a_new_look_at_once(model: nano_kernel.Nano) -> None:
+    rng, shown = np.random.default_rng(0), {}
+    still = np.repeat(clip("astronaut")[:1], 5, 0)
+    noisy = np.clip(still + rng.normal(0, 2, still.shape), 0, 255).astype(np.uint8)
+    try:
+        for model.steady in (False, True):
+            stream = model.stream()
+            stream.start("watercolour painting")
+            before = stream.step(noisy[:4])
+            stream.wear((("thermal camera", 1.0),))
+            shown[model.steady] = before, stream.step(noisy[4:])
+    finally:
+        model.steady = False
+    change = lambda frames: np.abs(np.diff(frames[1:].astype(float), axis=0)).mean()
+    assert change(shown[True][0]) < 0.8 * change(shown[False][0])
+    assert np.array_equal(shown[True][1], shown[False][1])

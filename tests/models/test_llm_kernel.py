@@ -1,13 +1,23 @@
 """SmolLM2 in whole numbers on the kernels, against the one in torch."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+import torch
 
+from reverie.kernels.tasks import Pick
 from reverie.models import llm
 from reverie.models.config import NANO
 from reverie.models.device import Device
 from reverie.models.llm_kernel import KernelLLM
 from reverie.models.llm_lowering import CHUNK, CONTEXT
+
+FIXED = (
+    "A camera stands in a kitchen and looks at a table. On the table there are a bowl of fruit, two cups and a newspaper. "
+    "The sun comes in through a window on the left and falls on the floor. A woman walks in, puts a kettle on the stove and "
+    "waits for the water to boil. Then she pours the tea, sits down, and reads the news. Outside it begins to rain."
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +39,23 @@ def test_states_are_close_to_float32_in_chunks_of_any_length(model: KernelLLM, e
     assert mine.shape == theirs.shape == (len(tokens), NANO.llm_width * len(NANO.llm_layers))
     for a, b in zip(np.split(mine, 2, 1), np.split(theirs, 2, 1), strict=True):
         assert np.linalg.norm(a - b) / np.linalg.norm(b) < 0.03
+
+
+def test_perplexity_is_within_two_percent_of_float32(model: KernelLLM, exact: llm.LLM) -> None:
+    """Token by token through the program that writes, each told which token really came."""
+    tokens = model.tokenize(FIXED)
+    logits = next(node.task for node in model.program.nodes if isinstance(node.task, Pick)).logits
+    raw, size = model._decode.arrays[logits.buffer], 4 * model.shape.vocabulary
+    surprise = []
+    for position, (token, after) in enumerate(pairwise(tokens)):
+        model._at(position)
+        model.given["llm.token"][:4].view(np.int32)[0] = token
+        model.device.run(model._decode)
+        mine = raw[logits.offset : logits.offset + size].view(np.float32).astype(np.float64)
+        surprise.append(np.logaddexp.reduce(mine) - mine[after])
+    model._held = None  # the cache is this text's
+    theirs = torch.nn.functional.cross_entropy(exact.logits(tokens)[:-1].double(), torch.tensor(tokens[1:])).item()
+    assert 0.98 <= np.exp(np.mean(surprise) - theirs) <= 1.02
 
 
 def test_states_do_not_remember_what_was_read_before(model: KernelLLM) -> None:

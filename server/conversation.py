@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from starlette.websockets import WebSocket
@@ -33,6 +33,7 @@ from reverie.server.errors import BadOffer, BadPicture, BadPrompt, NoMasks, Prom
 from reverie.server.journal import Entry
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
+from reverie.server.recall import EVERY_S, Recall, unpack
 from reverie.server.returning import NOTHING, Hint, Said, Visit
 from reverie.server.rooms import Room
 from reverie.server.session import Session
@@ -64,6 +65,11 @@ class Conversation:
         self._late: asyncio.Task[str | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.visit = Visit(None, ())
+        self._visual = b""
+        self._watching: asyncio.Task[None] | None = None
+        if self._node.settings.resume_visual:
+            session.recall = Recall()
+            self._watching = asyncio.get_running_loop().create_task(self._watch(session.recall))
 
     async def obey(self, message: FromClient) -> None:
         """Raises: ValueError if it cannot be done; ServiceError if the session must end."""
@@ -87,6 +93,9 @@ class Conversation:
         entry = await self._node.journal.read(self._session.id, self._session.tenant)
         if entry is None:
             return
+        if entry.visual and self._session.recall is not None:
+            with suppress(ValueError):
+                self._session.lead, self._visual = unpack(entry.visual), entry.visual
         for each in entry.said:
             if await self._do(each) is None:
                 self.visit = self.visit.after(each)
@@ -98,8 +107,19 @@ class Conversation:
         """For the node that may have to go on."""
         said = tuple(self._kept.get(each, each) for each in self.visit.said)
         await self._node.journal.write(
-            self._session.id, self._session.tenant, Entry(said, self._node.recordings.taping(self._session))
+            self._session.id,
+            self._session.tenant,
+            Entry(said, self._node.recordings.taping(self._session), self._visual),
         )
+
+    async def _watch(self, recall: Recall) -> None:
+        """Write down what the stream sees, every now and then."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            seen = await asyncio.to_thread(recall.pack)
+            if seen and seen != self._visual:
+                self._visual = seen
+                await self._write_down()
 
     def hear(self, data: bytes) -> None:
         """A binary message.  Raises: ValueError."""
@@ -113,7 +133,7 @@ class Conversation:
         if self._media is not None:
             self._media.close()
         self._node.returning.decline(self._found_late)
-        for each in (self._late, self._timer):
+        for each in (self._late, self._timer, self._watching):
             if each is not None:
                 each.cancel()
         if lost:

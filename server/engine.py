@@ -23,6 +23,7 @@ from reverie.models.stream import Sighted, StreamModel
 from reverie.server.ladder import Ladder
 from reverie.server.metrics import Metrics
 from reverie.server.pictures import Picture, resize, to_frame, to_rgb
+from reverie.server.recall import Recall
 from reverie.server.rendering import Rendering
 from reverie.server.segment import Outline, Segmenter, compose
 from reverie.server.upscale import upscale
@@ -76,6 +77,8 @@ class Feed:
         self.camera = (0, 0)  # of the pictures that it was chosen for
         self.look: Look | None = None  # to take on before the next frame
         self.frame: Shot | None = None
+        self.recall: Recall | None = None  # where what the stream sees is kept for another node
+        self.lead: list[Picture] = []  # to be painted first: what the stream of another node recalled
         self.scene: NDArray[np.float32] | None = None  # what the encoder saw about a second ago
         self._scene_at = 0.0
         self._worn: Blend = CAMERA
@@ -99,15 +102,29 @@ class Feed:
             if self._fade is None or look.transition_s or look.blend != self._fade.new:
                 self._fade = Fade(self._worn, look.blend, now, look.transition_s)
             if before is None or (before.seed, before.strength) != (look.seed, look.strength):
-                self.stream.start(self._worn, look.seed, look.strength)
+                self._begin(look)
         if self._fade is None or self._taken is None:
             return
         self._worn = self._fade.at(now)
         if self._worn == self._fade.new:
             self._fade = None
-            self.stream.start(self._worn, self._taken.seed, self._taken.strength)
+            self._begin(self._taken)
         else:
             self.stream.wear(self._worn)
+
+    def _begin(self, look: Look) -> None:
+        self.stream.start(self._worn, look.seed, look.strength)
+        if self.recall is not None:
+            self.recall.forget()
+
+    def led(self, picture: Picture) -> None:
+        """Paint what leads to a picture, if it is of its size, and keep the picture for who goes on after us."""
+        lead, self.lead = self.lead, []
+        if lead and lead[0].shape == picture.shape:
+            self.stream.step(np.stack(lead))
+        if self.recall is not None:
+            for each in (*lead, picture):
+                self.recall.note(each)
 
     def see(self, now: float) -> None:
         """Keep what the stream's encoder saw, for the scene note."""
@@ -256,6 +273,9 @@ class Engine:
         """All of them together, in one launch where the model can."""
         sizes = [self.rendering.size(work.feed, (work.shot.frame.width, work.shot.frame.height)) for work in works]
         small = [resize(source, *size) for source, size in zip(sources, sizes, strict=True)]
+        for work, picture in zip(works, small, strict=True):
+            with self._fault_of(work):
+                work.feed.led(picture)
         began = time.monotonic()
         for place, styled in works[0].feed.stream.model.step_many([work.feed.stream for work in works], small):
             with self._fault_of(works[place]):

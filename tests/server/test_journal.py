@@ -23,7 +23,7 @@ SAID = (
     ChangeSettings(0.25, 7),
     SetImage(image_data="aGVsbG8="),
 )
-ENTRY = Entry(SAID, Taping("20261125-101112-0123abcd", True, 2))
+ENTRY = Entry(SAID, Taping("20261125-101112-0123abcd", True, 2), b"\0visual")
 
 
 async def reached(url: str) -> Redis:

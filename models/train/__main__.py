@@ -108,9 +108,10 @@ def paraphrase(args: argparse.Namespace) -> None:
     from reverie.models.device import Device
     from reverie.models.llm_kernel import KernelLLM
     from reverie.models.train import paraphrase as own
+    from reverie.models.train.vocabulary import NAMES
 
     write = KernelLLM(None, Device(2), NANO.llm_layers).generate
-    said = own.write(write, [look for look in own.NAMES if look != "original"])
+    said = own.write(write, [look for look in NAMES if look != "original"])
     own.FILE.write_text(json.dumps(said, indent=1) + "\n")
     print(json.dumps({"looks": len(said), "phrases": sum(map(len, said.values()))}))
 

@@ -75,7 +75,8 @@ class Placement:
         self, session: str, of: Holder, model: str, asked: str, *, stay: bool = False, limit: int = 0,
         turn: bool = False, only_back: bool = False,
     ) -> None:  # fmt: skip
-        """Take a place at `asked`, the node that was asked, or learn where there is one: least loaded first.
+        """Take a place at `asked`, the node that was asked, or learn where there is one: least loaded first, of all
+        nodes or, where there are many, of sixteen at random.
 
         Live sessions find the places of flex ones free: their frames come first anyway.
 

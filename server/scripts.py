@@ -96,21 +96,30 @@ if only_back and not owner then return {'wait'} end
 if not turn and not owner and living(prefix .. 'waiters') > 0 then return {'wait'} end
 bury_dead()
 local best, best_load, slots_in_all = nil, 2, 0
-for _, id in ipairs(redis.call('ZRANGE', prefix .. 'nodes', 0, -1)) do
-  local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining', 'url', 'load')
+local function held(set) return redis.call('ZCOUNT', set, '(' .. now, '+inf') end
+local function weigh(id)
+  local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining', 'url')
   local slots = tonumber(about[1] or 0)
   if slots > 0 and about[3] == '0' and string.find(',' .. about[2] .. ',', ',' .. model .. ',', 1, true) then
-    local used, flex = living(pool(id, '')), living(pool(id, 'flex'))
+    local used, flex = held(pool(id, '')), held(pool(id, 'flex'))
     if tier == 'flex' then used = used + flex end
     slots_in_all = slots_in_all + slots
     local load = (used + (tier == 'flex' and 0 or flex / 1000)) / slots
     if used < slots then
-      if id == asked and (stay or best_load >= load) then load = stay and -1 or load - 1e-6 end
+      if id == asked then load = stay and -1 or load - 1e-6 end
       if load < best_load then best, best_load = {id, about[4]}, load end
     end
   end
 end
+local ids = redis.call('ZRANGE', prefix .. 'nodes', 0, -1)
+if redis.call('ZSCORE', prefix .. 'nodes', asked) then weigh(asked) end
+for n = 1, #ids do  -- from one that differs each time; no more than some while one of them has a place
+  local id = ids[(t[2] + n) % #ids + 1]
+  if n > 16 and best then break end
+  if id ~= asked then weigh(id) end
+end
 if not best then return {'full', tostring(slots_in_all)} end
+living(pool(best[1], tier))
 return take(best[1], best[2])
 """
 )

@@ -15,6 +15,7 @@ import statistics
 import sys
 import threading
 import time
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def together(engine: Engine, model: nano_kernel.Nano, frames: list, seconds: flo
 def rate(sessions: list[Session]) -> float:
     """Frames a second, from the second frame on."""
     times = sorted(at for session in sessions for at in session.times)[1:]
-    return (len(times) - 1) / (times[-1] - times[0])
+    return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
 
 
 def intervals(session: Session) -> list[float]:
@@ -98,7 +99,7 @@ def main() -> None:
         model.prepare(look)
     frames = [to_frame(picture) for picture in moving_camera(24)]
     for number, frame in enumerate(frames):
-        frame.pts = number
+        frame.pts, frame.time_base = number, Fraction(1, FPS)
     serial(engine, model, frames, 2.0)
     alone, all_four, gaps = [], [], [[] for _ in range(SESSIONS)]  # type: list[float], list[float], list[list[float]]
     for _ in range(wanted.rounds):

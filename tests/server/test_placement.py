@@ -182,3 +182,14 @@ async def test_nodes_learn_at_their_next_beat_who_came_went_or_drains_and_are_to
     await short.beat(about("a"), {})
     while (await beat())[1] != ["http://b"]:
         await asyncio.sleep(0.01)
+
+
+async def test_of_many_nodes_sixteen_are_weighed_and_the_last_place_of_all_is_found(placement: Placement) -> None:
+    for n in range(40):
+        await placement.beat(about(f"n{n:02}"), {})
+    places = [await where(placement, str(n), "elsewhere") for n in range(40)]
+    assert len(set(places)) == 40
+    with pytest.raises(AtCapacity, match="all 40 sessions"):
+        await where(placement, "more", "elsewhere")
+    await placement.release("7", places[7])
+    assert await where(placement, "more", "elsewhere") == places[7]

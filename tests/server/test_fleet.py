@@ -7,9 +7,12 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,11 +23,13 @@ import pytest
 import websockets
 from redis import Redis as Client
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as ConnectionFailed
+from redis.exceptions import ResponseError
 
 from reverie import client as sdk
 from reverie.client.protocol import SessionId, Status
 from reverie.models.toy import ToyModel
-from reverie.server import embedded
+from reverie.server import embedded, tls
 from reverie.server.access import Caller, Tenant
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, OutOfMinutes
@@ -311,6 +316,76 @@ async def test_a_burst_leaves_the_places_that_another_tenant_used_of_late(redis:
         with pytest.raises(AtCapacity):
             await claim("7", "steady")
     await fleet.redis.aclose()
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+async def reached(url: str) -> Redis:
+    """A node's beat, and a journal's entry, at an address."""
+    settings = Settings(redis_url=url, fleet=uuid.uuid4().hex)
+    fleet = Fleet(settings, "http://a", lambda: About("a", "http://a", "cpu", ("toy",), 1), dict)
+    deadline = time.monotonic() + 60
+    while not fleet.connected.is_set():
+        assert time.monotonic() < deadline, url
+        await fleet.say()
+        await asyncio.sleep(0.05)
+    assert fleet.urls == ["http://a"] and fleet.redis is not None
+    return fleet.redis
+
+
+async def test_a_user_with_few_rights_a_sentinel_and_tls_lead_to_redis(tmp_path: Path) -> None:
+    """Its commands are those of one prefix; TLS is ended before a real Redis, for these binaries have none."""
+    port, watch = free_ports(2)
+    server = [str(embedded.program()), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    rights = ["~reverie:*", "+@all", "-@dangerous", "+info"]
+    (tmp_path / "watch.conf").write_text(
+        f"sentinel monitor prime 127.0.0.1 {port} 1\nsentinel auth-user prime node\nsentinel auth-pass prime word\n"
+    )
+    started = [
+        subprocess.Popen([*server, "--port", str(port), "--user", "node", "on", ">word", *rights, "--user", "default", "off"]),
+        subprocess.Popen([server[0], str(tmp_path / "watch.conf"), "--sentinel", "--bind", "127.0.0.1", "--port", str(watch)]),
+    ]  # fmt: skip
+    made = tls.kept(tmp_path / "tls", ["127.0.0.1"])
+    terms = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    terms.load_cert_chain(made.cert, made.key)
+
+    async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, out = await asyncio.open_connection("127.0.0.1", port)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                sink.write(data)
+            sink.close()
+
+        await asyncio.gather(pump(reader, out), pump(inner, writer), return_exceptions=True)
+
+    door = await asyncio.start_server(hand_on, "127.0.0.1", 0, ssl=terms)
+    behind = door.sockets[0].getsockname()[1]
+    try:
+        for url in (
+            f"redis://node:word@127.0.0.1:{port}/0", f"sentinel://node:word@127.0.0.1:{watch}/prime",
+            f"rediss://node:word@127.0.0.1:{behind}/0?ssl_ca_certs={made.cert}",
+        ):  # fmt: skip
+            client = await reached(url)
+            with pytest.raises(ResponseError):
+                await client.set("other", "1")
+            await client.aclose()
+        async with connect(
+            f"rediss://node:word@127.0.0.1:{behind}/0"
+        ) as stranger:  # nobody vouches for the certificate
+            with pytest.raises(ConnectionFailed):
+                await stranger.ping()
+    finally:
+        door.close()
+        for process in started:
+            process.terminate()
+            process.wait(10)
 
 
 async def test_a_tenants_minutes_are_counted_at_all_nodes_together_and_end_its_sessions(redis: EmbeddedRedis) -> None:

@@ -66,6 +66,13 @@ class StreamModel(Protocol):
 
 
 @runtime_checkable
+class Continuous(Protocol):
+    """A stream that goes over to another look by `wear` alone: its past is worth keeping."""
+
+    continuous: bool
+
+
+@runtime_checkable
 class Sighted(Protocol):
     """A stream whose encoder can be asked what it saw."""
 

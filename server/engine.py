@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.models.blend import CAMERA, Blend, Fade
-from reverie.models.stream import Sighted, StreamModel
+from reverie.models.stream import Continuous, Sighted, StreamModel
 from reverie.server.ladder import Ladder
 from reverie.server.metrics import Metrics
 from reverie.server.pictures import Picture, resize, to_frame, to_rgb
@@ -107,8 +107,12 @@ class Feed:
             return
         self._worn = self._fade.at(now)
         if self._worn == self._fade.new:
+            goes_on = isinstance(self.stream, Continuous) and self._fade.old != CAMERA
             self._fade = None
-            self._begin(self._taken)
+            if goes_on:
+                self.stream.wear(self._worn)
+            else:
+                self._begin(self._taken)
         else:
             self.stream.wear(self._worn)
 

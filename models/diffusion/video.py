@@ -4,6 +4,9 @@ A chunk is twelve frames.  Its work is cut into turns, one a frame, so that no f
 become a latent when they are there; each turn makes one denoising step, or puts the chunk into the ring, or decodes a
 latent.  What is shown lies twelve frames behind.  The first frame is a chunk of its own, standing still, and the
 ring's sink: it is shown until the first moving chunk is done, so that no frame is unstyled.
+
+With another look the past is told anew in turns that are left over: the chunks of the ring go through the network with
+the new words, without noise (LongLive's recache), so that the old look does not linger.
 """
 
 from __future__ import annotations
@@ -50,11 +53,16 @@ class VideoStream:
     _moved: list[float]  # how much each frame of them differs from the one before
     _noise: float | None  # share of noise of the chunk in work
     _turns: int  # that are left of its work
+    _number: int  # of it
     _source: Tensor  # its latents, of the camera
     _x: Tensor  # and as they were last made
     _worn: Tensor | None  # the words it is made with
     _made: list[Tensor]  # latents to decode
     _ready: deque[Frames]  # to be shown
+    _kept: list[tuple[Tensor, Tensor]]  # latents of the ring's chunks, made and of the camera, the sink first
+    _told: Tensor | None  # the words that the ring was made with
+    _new: tuple[Ring, Tensor] | None  # the ring with other words, as far as it is made
+    continuous = True
 
     def __init__(self, model: VideoModel) -> None:
         self.model = model
@@ -111,7 +119,8 @@ class VideoStream:
         self._ready = deque()
         still = np.repeat(frame[None], FRAMES, 0)
         self._latents = [model.encode(still[:1] if n == 0 else still, self._past) for n in range(LATENTS)]
-        self._noise, self._turns, self._made = None, 0, []
+        self._noise, self._turns, self._number, self._made = None, 0, 0, []
+        self._kept, self._told, self._new = [], self._words, None
         self._begin()
         while self._turns:
             self._turn()
@@ -131,6 +140,7 @@ class VideoStream:
         if not self._turns and len(self._latents) == LATENTS:
             self._begin()
         if not self._turns:
+            self._renew()
             return
         model, done = self.model, self.model.steps + LATENTS - self._turns
         self._turns -= 1
@@ -149,7 +159,7 @@ class VideoStream:
         assert self._ring is not None and self._worn is not None and self._noise is not None
         begin = self._share * (1.0 if self.model.edits else self._noise)
         time = begin * (1 - step / self.model.steps)
-        fixed = self.model.fixed(self._seed, self._ring.count, step, self._source)
+        fixed = self.model.fixed(self._seed, self._number, step, self._source)
         noisy = (1 - time) * (self._x if step else self._source) + time * fixed
         return noisy - time * self.model.velocity(noisy, time, self._worn, self._ring, self._source)
 
@@ -157,6 +167,21 @@ class VideoStream:
         """The chunk is the past now."""
         assert self._ring is not None and self._worn is not None
         self.model.velocity(self._x, 0.0, self._worn, self._ring, self._source, keep=True)
+        rolled = self._kept if len(self._kept) < self._ring.slots else [self._kept[0], *self._kept[2:]]
+        self._kept, self._new = [*rolled, (self._x, self._source)], None
+        self._number += 1
+
+    def _renew(self) -> None:
+        """One chunk of the past with the words of now, if it was made with others."""
+        if self._words is self._told or self._words is None:
+            return
+        if self._new is None:
+            self._new = self.model.ring(*self._before.shape[:2]), self._words
+        ring, words = self._new
+        made, source = self._kept[ring.count]
+        self.model.velocity(made, 0.0, words, ring, source, keep=True)
+        if ring.count == len(self._kept):
+            self._ring, self._told, self._new = ring, words, None
 
     def _decode(self) -> None:
         self._ready.extend(self.model.decode(self._made.pop(0), self._future, *self._before.shape[:2]))

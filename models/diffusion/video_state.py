@@ -1,4 +1,7 @@
-"""A video stream as bytes, and back: its look, its past, and what is on its way.  It is as large as its ring."""
+"""A video stream as bytes, and back: its look, its past, and what is on its way.  It is as large as its ring.
+
+A ring that is being told anew is told anew from its beginning.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ def save(stream: VideoStream) -> bytes:
     kept: dict[str, Tensor] = {}
     if stream._ring is not None:
         facts |= {
-            "count": stream._ring.count, "noise": stream._noise, "turns": stream._turns, "moved": stream._moved,
+            "count": stream._ring.count, "number": stream._number, "noise": stream._noise, "turns": stream._turns,
+            "moved": stream._moved,
         }  # fmt: skip
         for name in PARTS:
             values = list(getattr(stream, name))
@@ -36,8 +40,12 @@ def save(stream: VideoStream) -> bytes:
         for n, layer in enumerate(stream._ring.layers):
             kept |= {f"keys.{n}": layer.keys, f"values.{n}": layer.values}
         kept |= {name: _tensor(getattr(stream, f"_{name}")) for name in ("shown", "before", "source", "x")}
-        if stream._worn is not None:
-            kept["worn"] = stream._worn
+        kept |= {f"made.{n}": made for n, (made, _) in enumerate(stream._kept)}
+        kept |= {f"camera.{n}": source for n, (_, source) in enumerate(stream._kept)}
+        for name in ("worn", "told"):
+            words = getattr(stream, f"_{name}")
+            if words is not None and words is not stream._words:
+                kept[name] = words
     ready = {name: x.detach().cpu().contiguous().clone() for name, x in kept.items()}
     ready["facts"] = torch.frombuffer(bytearray(json.dumps(facts).encode()), dtype=torch.uint8)
     return save_tensors(ready, {"model": stream.model.name})
@@ -80,5 +88,9 @@ def _restore(stream: VideoStream, kept: dict[str, Tensor], facts: dict[str, Any]
         )
     stream._ready = deque(stream._ready)
     stream._source, stream._x = (kept[name].to(model.device) for name in ("source", "x"))
-    stream._worn = kept["worn"].to(model.device) if "worn" in kept else stream._words
+    for name in ("worn", "told"):
+        setattr(stream, f"_{name}", kept[name].to(model.device) if name in kept else stream._words)
+    pairs = ((kept[f"made.{n}"], kept[f"camera.{n}"]) for n in range(sum(name.startswith("made.") for name in kept)))
+    stream._kept = [(made.to(model.device), source.to(model.device)) for made, source in pairs]
+    stream._number, stream._new = int(facts["number"]), None
     stream._ring = ring

@@ -216,6 +216,28 @@ def test_a_transition_passes_through_blends_and_ends_at_the_new_look() -> None:
     assert shown(None, 5) == [66, 66, 128]
 
 
+def test_a_stream_whose_past_is_worth_keeping_is_not_started_by_another_look() -> None:
+    class Film:
+        continuous = True
+
+        def __init__(self) -> None:
+            self.told: list[str] = []
+
+        def start(self, look: Any, seed: int, strength: float) -> None:
+            self.told.append(f"start {blend(look)[0][0]}")
+
+        def wear(self, look: Any) -> None:
+            self.told.append(f"wear {look[0][0]}")
+
+    film = Film()
+    feed = Feed(film, lambda *news: None, lambda reason: None)  # type: ignore[arg-type]
+    for look in ("red", "blue"):
+        feed.dress(Look(look, blend(look)), 0.0)
+    assert film.told == ["start ", "start red", "wear blue"]
+    feed.dress(Look("blue", blend("blue"), seed=3), 0.0)
+    assert film.told[3:] == ["start blue"]
+
+
 def test_a_watermark_is_drawn_into_styled_frames() -> None:
     engine = Engine(Metrics(), "AI generated")
     seen = Seen(engine, "invert")

@@ -74,3 +74,20 @@ def test_a_prompt_takes_effect_on_the_next_chunk_and_no_look_is_the_camera(model
     assert np.array_equal(shown[:5], kept[:5]) and not np.array_equal(shown[5:], kept[5:])
     stream.start("")
     assert np.array_equal(stream.step(frames[:2]), frames[:2])
+
+
+def test_with_another_look_the_past_is_told_anew(model: VideoModel) -> None:
+    frames, stream = clip(24), model.stream()
+    stream.start("fox")
+    stream.step(frames[:18])  # two chunks are in the ring
+    old = stream._ring
+    stream.wear((("owl", 1.0),))
+    stream.step(frames[18:19])
+    assert stream._ring is old  # half of it
+    stream.step(frames[19:20])
+    ring, words = model.ring(32, 48), model.words("owl")
+    for made, source in stream._kept:
+        model.velocity(made, 0.0, words, ring, source, keep=True)
+    assert stream._ring is not None and stream._ring.count == ring.count == 2
+    for ours, expected in zip(stream._ring.layers, ring.layers, strict=True):
+        assert torch.equal(ours.keys, expected.keys) and torch.equal(ours.values, expected.values)

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import cv2
 import numpy as np
 import pytest
+import torch
 import uvicorn
 
 from reverie.server.app import make
@@ -25,6 +26,15 @@ from reverie.server.settings import Settings
 HELPERS = Path(__file__).parents[1] / "models" / "diffusion" / "conftest.py"
 PNG = base64.b64encode(cv2.imencode(".png", np.full((32, 32, 3), 90, np.uint8))[1].tobytes()).decode()
 KINDS = "sdxl-turbo", "sdxs", "lcm", "lcm-lora-sd", "lcm-lora-sdxl"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only wait for each other's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

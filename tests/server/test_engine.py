@@ -235,7 +235,7 @@ def test_a_stream_whose_past_is_worth_keeping_is_not_started_by_another_look() -
         feed.dress(Look(look, blend(look)), 0.0)
     assert film.told == ["start ", "start red", "wear blue"]
     feed.dress(Look("blue", blend("blue"), seed=3), 0.0)
-    assert film.told[3:] == ["start blue"]
+    assert film.told[3:] == ["start blue", "wear blue"]
 
 
 def test_a_watermark_is_drawn_into_styled_frames() -> None:

@@ -15,9 +15,8 @@ from reverie.kernels.program import Program, join
 ROOT = Path(__file__).resolve().parents[2]
 COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"
 MISSING = [name for name in (COMPILER, EMULATOR) if not shutil.which(name)]
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"{', '.join(MISSING)} missing (Debian: apt-get install g++-aarch64-linux-gnu qemu-user)"
-)
+NEEDED = f"{', '.join(MISSING)} missing (Debian: apt-get install g++-aarch64-linux-gnu qemu-user)"
+pytestmark = [pytest.mark.skipif(bool(MISSING), reason=NEEDED), pytest.mark.timeout(600)]  # one of them compiles
 PATHS = {
     "max": ["i8mm", "neon", "portable"],
     "neoverse-n1": ["neon", "portable"],  # Graviton2

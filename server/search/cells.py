@@ -20,7 +20,7 @@ import fsspec
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.server.search.clusters import F32, I64, build, distances, write
+from reverie.server.search.clusters import F32, I64, build, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Layout:
     centres: F32  # (C, D)
     begins: I64  # (C + 1,): rows of the cells
     width: int
+    squares: F32  # (C,) of the centres' lengths
 
     @property
     def row_bytes(self) -> int:
@@ -73,13 +74,14 @@ class Cells:
         found: dict[int, float] = {}
         parts = [(ids, rows @ vector) for ids, rows in self._delta]
         if self._layout is not None:
-            nearest = np.argsort(distances(vector[None], self._layout.centres)[0])[:cells]
-            parts += [self._compared(raw, vector) for raw in self._ranges(nearest)]
+            squares = self._layout.squares - 2 * (self._layout.centres @ vector)
+            nearest = np.argsort(squares)[:cells]
+            parts.append(self._compared(b"".join(self._ranges(nearest)), vector))
         for ids, cosines in parts:
             if admits is not None:
                 allowed = admits(ids)
                 ids, cosines = ids[allowed], cosines[allowed]
-            for n in np.argsort(-cosines)[:count]:
+            for n in _largest(cosines, 2 * count):  # a vector of two cells is there twice
                 found[int(ids[n])] = max(float(cosines[n]), found.get(int(ids[n]), -2.0))
         return sorted(found.items(), key=lambda pair: -pair[1])[:count]
 
@@ -145,7 +147,8 @@ class Cells:
             return None
         name = str(json.loads(self._fs.cat_file(f"{self._root}/current.json"))["generation"])
         with np.load(io.BytesIO(self._fs.cat_file(f"{self._root}/{name}.npz"))) as kept:
-            return Layout(name, kept["centres"], kept["begins"], int(kept["centres"].shape[1]))
+            centres = kept["centres"]
+            return Layout(name, centres, kept["begins"], centres.shape[1], (centres * centres).sum(1))
 
     def _deltas(self) -> list[str]:
         """Files of the delta that the current generation has not taken in."""
@@ -172,3 +175,9 @@ class Cells:
 
     def _write(self, name: str, content: bytes) -> None:
         write(self._fs, f"{self._root}/{name}", content)
+
+
+def _largest(values: F32, count: int) -> list[int]:
+    """Where they are, the largest first."""
+    some = np.argpartition(-values, count)[:count] if len(values) > count else np.arange(len(values))
+    return [int(n) for n in some[np.argsort(-values[some])]]

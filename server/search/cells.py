@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from reverie.server.search.clusters import F32, I64, build, write
 
+ROWS = 25_000  # that a question reads: 10 MB and 30 ms
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -75,7 +77,7 @@ class Cells:
         parts = [(ids, rows @ vector) for ids, rows in self._delta]
         if self._layout is not None:
             squares = self._layout.squares - 2 * (self._layout.centres @ vector)
-            nearest = np.argsort(squares)[:cells]
+            nearest = self._affordable(np.argsort(squares)[:cells])
             parts.append(self._compared(b"".join(self._ranges(nearest)), vector))
         for ids, cosines in parts:
             if admits is not None:
@@ -84,6 +86,17 @@ class Cells:
             for n in _largest(cosines, 2 * count):  # a vector of two cells is there twice
                 found[int(ids[n])] = max(float(cosines[n]), found.get(int(ids[n]), -2.0))
         return sorted(found.items(), key=lambda pair: -pair[1])[:count]
+
+    def _affordable(self, nearest: NDArray[Any]) -> NDArray[Any]:
+        """The nearest cell, and those of the others that together hold not too much: some draw in whatever is alone."""
+        assert self._layout is not None
+        chosen, rows = list[int](), 0
+        for n in nearest.tolist():
+            size = int(self._layout.begins[n + 1] - self._layout.begins[n])
+            if not chosen or rows + size <= ROWS:
+                chosen.append(n)
+                rows += size
+        return np.array(chosen)
 
     def compact(
         self, cells: int, sample: int = 65_536, told: Callable[[int], None] = lambda done: None,

@@ -117,4 +117,7 @@ def test_only_the_asked_cells_are_read(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(store, "_ranges", lambda cells: read.extend(cells) or real(cells))
     store.near(vectors[0], 5, 3)
     assert len(read) == 3
+    monkeypatch.setattr(module, "ROWS", 1)
+    store.near(vectors[0], 5, 3)
+    assert len(read) == 4  # the nearest, however large
     assert json.loads((tmp_path / "c" / "current.json").read_text())["taken"] and module.Layout

@@ -90,7 +90,7 @@ def everything(args: argparse.Namespace) -> None:
     from reverie.models.train import everything as steps
 
     if (args.cache / f"{args.name}.pt").is_file():
-        print(f"{args.name}.pt goes on with the clips that it began with; another --name begins anew with today's looks")
+        print(f"{args.name}.pt goes on with the clips that it began with; another --name begins with today's looks")
     steps.run(steps.plan(args.cache, args.name, args.minutes, args.share, args.until))
 
 

@@ -35,9 +35,7 @@ class Settings:
     tls_cert: str = ""  # certificate (PEM) with its chain, and its key; with --lan one is made when there is none
     tls_key: str = ""  # of that certificate, PEM
     model: str = "nano"  # model that serves sessions
-    hub: str = (
-        ""  # where `reverie models pull` fetches: address of a hub or folder, or a folder; empty is the usual hub
-    )
+    hub: str = ""  # where `reverie models pull` fetches: a hub, a web folder or a folder; empty is the usual hub
     device: str = "cpu"  # our kernels (cpu), PyTorch (torch) for comparison; cuda, neuron: diffusion
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
     skip: float = 2.0  # parts of a picture that change less than this (levels of 255) are not made again; 0 is exact

@@ -8,7 +8,7 @@ from reverie.models.train.clips import cover
 from reverie.models.train.looks import paint
 from reverie.models.train.looks.scene import frames
 
-LOOKS = ["thermal", "pencil", "noir", "neon"]
+LOOKS = ["thermal", "pencil", "blueprint", "neon"]
 
 
 def test_looks_of_a_photo_that_was_not_trained_on_are_recognised() -> None:

@@ -25,10 +25,10 @@ def rewrite(prompt: str, generate: Callable[[str, int], Iterator[str]]) -> Itera
     raw = " ".join(prompt.split())[: MAX_CHARACTERS // 2]
     yield raw
     shown = "".join(f"Style: {short}\nDetails: {rich}\n\n" for short, rich in EXAMPLES)
-    told = len(raw)
-    details = one_line(generate(f"{shown}Style: {raw}\nDetails:", MAX_TOKENS))
-    for i, piece in enumerate(details):
-        text = (", " if i == 0 else "") + (piece.lstrip() if i == 0 else piece)
+    told, begun = len(raw), False
+    for piece in one_line(generate(f"{shown}Style: {raw}\nDetails:", MAX_TOKENS)):
+        text = piece if begun or not piece else f", {piece.lstrip()}"
+        begun = begun or bool(piece)
         told += len(text)
         if told > MAX_CHARACTERS:
             return
@@ -36,12 +36,11 @@ def rewrite(prompt: str, generate: Callable[[str, int], Iterator[str]]) -> Itera
 
 
 def one_line(pieces: Iterator[str]) -> Iterator[str]:
-    """Up to the first line end; blank pieces before the first word are left out."""
+    """Up to the first line end; blank pieces before the first word become "", at which others may have their turn."""
     begun = False
     for piece in pieces:
         head, newline, _ = piece.partition("\n")
-        if head.strip() or (begun and head):
-            begun = True
-            yield head
+        begun = begun or bool(head.strip())
+        yield head if begun else ""
         if newline:
             return

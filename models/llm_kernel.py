@@ -43,6 +43,7 @@ class KernelLLM:
         self._states = self._reader(states)
         self._read: Instance | None = None  # through all layers; made when it is first needed
         self._held: object = None  # whose text the cache holds
+        self._unread: list[int] = []  # of that text
         self._lock = threading.Lock()
 
     def _reader(self, states: tuple[int, ...]) -> Instance:
@@ -61,7 +62,7 @@ class KernelLLM:
         if not 0 < len(tokens) <= CONTEXT:
             raise ValueError(f"{len(tokens)} tokens do not fit a context of {CONTEXT}")
         with self._lock:
-            self._held = None
+            self._held, self._unread = None, []
             rows = []
             for first in range(0, len(tokens), CHUNK):
                 chunk = tokens[first : first + CHUNK]
@@ -84,38 +85,54 @@ class KernelLLM:
     def generate(self, text: str, max_tokens: int) -> Iterator[str]:
         """Greedy continuation of `text`, in pieces as they are made; ends at an end token or after `max_tokens`.
 
-        Between two pieces the LLM may read and write for others: what it held of this text is then read again.
+        A piece is "" for each part of the text that was read.  Between two pieces the LLM may read and write for
+        others: what it held of this text is then read again.
         """
         tokens = self.tokenize(text)[-(CONTEXT - max_tokens) :]
+        whose = object()
+        try:
+            yield from self._written(tokens, max_tokens, whose)
+        finally:
+            with self._lock:
+                if self._held is whose:
+                    self._held, self._unread = None, []
+
+    def _written(self, tokens: Sequence[int], max_tokens: int, whose: object) -> Iterator[str]:
         made: list[int] = []
-        told, whose = "", object()
+        told = ""
         while len(made) < max_tokens:
             with self._lock:
                 token = self._next([*tokens, *made], whose)
+            if token is None:
+                yield ""
+                continue
             if token in self.end:
                 return
             made.append(token)
             whole = self.tokenizer.decode(made)
-            if not whole.endswith("�"):  # else in the middle of a character
+            if not whole.endswith("\ufffd"):  # else in the middle of a character
                 yield whole[len(told) :]
                 told = whole
 
-    def _next(self, tokens: Sequence[int], whose: object) -> int:
-        """The likeliest token after these; the cache holds all but the last of them if it is still theirs."""
+    def _next(self, tokens: Sequence[int], whose: object) -> int | None:
+        """The likeliest token after these; None if a part of them was read, and more is to be read."""
         current = self.given["llm.token"][:4].view(np.int32)
         if self._held is not whose:
-            self._prefill(tokens[:-1])
+            if self._unread:
+                return None  # first what another has begun to read
+            self._held, self._unread = whose, list(tokens[:-1])
+            self._at(0)
+            current[0] = tokens[0]
+        if self._unread:
+            self._read = self._read or self._reader(())
+            chunk, self._unread = self._unread[:CHUNK], self._unread[CHUNK:]
+            self._take(self._read, chunk, len(tokens) - 1 - len(self._unread) - len(chunk))
+            if self._unread:
+                return None
             self._at(len(tokens) - 1)
-            current[0] = tokens[-1]
-            self._held = whose
+            current[0] = tokens[-1]  # at once: who has read all writes a token before another's turn
         self.device.token(self._decode, DECODE)
         return int(current[0])
-
-    def _prefill(self, tokens: Sequence[int]) -> None:
-        if self._read is None:
-            self._read = self._reader(())
-        for first in range(0, len(tokens), CHUNK):
-            self._take(self._read, tokens[first : first + CHUNK], first)
 
     def enhance(self, prompt: str) -> Iterator[str]:
         """Pieces of a richer prompt that begins with the raw one; see enhance.py."""

@@ -78,6 +78,6 @@ class Scene:
         pieces, written = model.narrate(seen), ""
         loop = asyncio.get_running_loop()
         while (piece := await loop.run_in_executor(self._words, next, pieces, None)) is not None:
-            self._metrics.llm_tokens.inc()
+            self._metrics.llm_tokens.inc(bool(piece))
             written += piece
         self.sentence = written.strip()

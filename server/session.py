@@ -238,7 +238,7 @@ class Session:
         while (piece := await self._loop.run_in_executor(self._words, next, pieces, None)) is not None:
             if wanted != self._wanted:
                 return
-            self._metrics.llm_tokens.inc()
+            self._metrics.llm_tokens.inc(bool(piece))
             rich += piece
         if not rich.strip() or self._denied(rich):
             return  # the LLM had nothing to add, or nothing allowed; the raw prompt stays

@@ -74,15 +74,31 @@ def test_texts_without_tokens_or_beyond_the_context_are_refused(model: KernelLLM
 def test_a_text_goes_on_in_pieces_and_ends_in_time(model: KernelLLM) -> None:
     text = "Once upon a time, " * CHUNK  # more than one chunk
     pieces = list(model.generate(text, 8))
-    assert pieces == list(model.generate(text, 8)) and 0 < len(pieces) <= 8
+    assert pieces == list(model.generate(text, 8)) and 0 < len([piece for piece in pieces if piece]) <= 8
+    assert len([piece for piece in pieces if not piece]) == (len(model.tokenize(text)) - 2) // CHUNK
     assert "".join(pieces).strip()
 
 
 def test_others_may_read_and_write_between_two_pieces(model: KernelLLM) -> None:
-    alone = list(model.generate("The weather today is", 6))
-    pieces = model.generate("The weather today is", 6)
-    other = model.generate("In a dark room", 6)
-    begun = [next(pieces)]
+    text = "The weather today is " * CHUNK
+    alone = "".join(model.generate(text, 6))
+    pieces = model.generate(text, 6)
+    begun = [next(pieces), next(pieces)]
     model.states(model.tokenize("neon"))  # in the same thread: it would wait for ever if a piece kept the LLM
-    next(other)
-    assert [*begun, *pieces] == alone
+    assert "".join([*begun, *pieces]) == alone
+
+
+def test_two_texts_are_written_in_turns_and_one_that_is_given_up_keeps_nobody_waiting(model: KernelLLM) -> None:
+    texts = ["The weather today is " * CHUNK, "In a dark room " * CHUNK]
+    alone = ["".join(model.generate(text, 4)) for text in texts]
+    given_up = model.generate("Once upon a time, " * CHUNK, 4)
+    next(given_up)
+    del given_up
+    written = ["", ""]
+    both = [model.generate(text, 4) for text in texts]
+    for _ in range(1000):
+        pieces = [next(each, None) for each in both]
+        written = [told + (piece or "") for told, piece in zip(written, pieces, strict=True)]
+        if pieces == [None, None]:
+            break
+    assert written == alone

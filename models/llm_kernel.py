@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,16 @@ from reverie.models.device import Device
 from reverie.models.enhance import rewrite
 from reverie.models.llm_lowering import CHUNK, CONTEXT, VERSION, Language, packed, rope
 
+TURN_S = 0.002  # that a text waits before it asks whether another has been read
 DECODE = 1  # the LLM's place in a frame's program
+
+
+class _Text:
+    """Whose text is read and written; it dies with its generator, so that a text given up keeps nobody waiting."""
+
+
+def _nobody() -> None:
+    """Nobody's text is held."""
 
 
 class KernelLLM:
@@ -42,7 +53,7 @@ class KernelLLM:
             self.given[name] = self._decode[name]
         self._states = self._reader(states)
         self._read: Instance | None = None  # through all layers; made when it is first needed
-        self._held: object = None  # whose text the cache holds
+        self._held: Callable[[], _Text | None] = _nobody  # whose text the cache holds
         self._unread: list[int] = []  # of that text
         self._lock = threading.Lock()
 
@@ -62,7 +73,7 @@ class KernelLLM:
         if not 0 < len(tokens) <= CONTEXT:
             raise ValueError(f"{len(tokens)} tokens do not fit a context of {CONTEXT}")
         with self._lock:
-            self._held, self._unread = None, []
+            self._held, self._unread = _nobody, []
             rows = []
             for first in range(0, len(tokens), CHUNK):
                 chunk = tokens[first : first + CHUNK]
@@ -89,21 +100,15 @@ class KernelLLM:
         others: what it held of this text is then read again.
         """
         tokens = self.tokenize(text)[-(CONTEXT - max_tokens) :]
-        whose = object()
-        try:
-            yield from self._written(tokens, max_tokens, whose)
-        finally:
-            with self._lock:
-                if self._held is whose:
-                    self._held, self._unread = None, []
-
-    def _written(self, tokens: Sequence[int], max_tokens: int, whose: object) -> Iterator[str]:
         made: list[int] = []
-        told = ""
+        told, whose = "", _Text()
         while len(made) < max_tokens:
             with self._lock:
                 token = self._next([*tokens, *made], whose)
+                waits = self._held() is not whose
             if token is None:
+                if waits:
+                    time.sleep(TURN_S)
                 yield ""
                 continue
             if token in self.end:
@@ -114,13 +119,13 @@ class KernelLLM:
                 yield whole[len(told) :]
                 told = whole
 
-    def _next(self, tokens: Sequence[int], whose: object) -> int | None:
+    def _next(self, tokens: Sequence[int], whose: _Text) -> int | None:
         """The likeliest token after these; None if a part of them was read, and more is to be read."""
         current = self.given["llm.token"][:4].view(np.int32)
-        if self._held is not whose:
-            if self._unread:
+        if self._held() is not whose:
+            if self._unread and self._held() is not None:
                 return None  # first what another has begun to read
-            self._held, self._unread = whose, list(tokens[:-1])
+            self._held, self._unread = weakref.ref(whose), list(tokens[:-1])
             self._at(0)
             current[0] = tokens[0]
         if self._unread:

@@ -31,7 +31,7 @@ from reverie.models.network import Network, Style, channels_last
 from reverie.models.note import narrate
 from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_states
-from reverie.models.stream import Frames, check, one_by_one
+from reverie.models.stream import Frames, check, check_start, one_by_one
 
 PROMPTS_KEPT = 256
 
@@ -154,10 +154,7 @@ class NanoStream:
         self._scene: Tensor | None = None
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
-        if not 0 <= strength <= 1:
-            raise ValueError(f"strength must be 0 to 1, got {strength}")
+        check_start(seed, strength)
         self._seed, self._strength = seed, strength
         self._forget(0, 0)
         self._started = True

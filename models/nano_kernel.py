@@ -32,7 +32,7 @@ from reverie.models.picture import PREFIX, Picture, Pictures
 from reverie.models.prompt import normal, prompt_tokens
 from reverie.models.quantise import F32
 from reverie.models.steady import Steady
-from reverie.models.stream import Frames, check
+from reverie.models.stream import Frames, check, check_start
 from reverie.models.style import blended, style, style_tokens
 
 PROMPTS_KEPT, SIZES_KEPT = 256, 32
@@ -196,10 +196,7 @@ class NanoStream:
         return self._instance
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
-        if not 0 <= strength <= 1:
-            raise ValueError(f"strength must be 0 to 1, got {strength}")
+        check_start(seed, strength)
         self._seed, self._strength = seed, strength
         self._size, self._frame, self._instance = (0, 0), 0, None
         self._started = True

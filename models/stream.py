@@ -139,6 +139,14 @@ class Model(Protocol):
         """Numbers that only grow, for /metrics: names with underscores."""
 
 
+def check_start(seed: int, strength: float) -> None:
+    """Raises: ValueError if one is out of the range of `StreamModel.start`."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be 0 to 1, got {strength}")
+
+
 def check(frames: Frames) -> None:
     """Raises ValueError unless `frames` is what the contract says."""
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:

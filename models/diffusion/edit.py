@@ -15,7 +15,7 @@ from torch import Tensor
 
 from reverie.models.blend import Blend, blend, styled
 from reverie.models.diffusion.tokens import PIXELS, Layer, Seen, changed, empty
-from reverie.models.stream import Frames, check
+from reverie.models.stream import Frames, check, check_start
 
 if TYPE_CHECKING:
     from reverie.models.diffusion.edit_model import EditModel
@@ -42,10 +42,7 @@ class EditStream:
         return 1 - self._made_tokens / self._tokens if self._tokens else 0.0
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
-        if not 0 <= strength <= 1:
-            raise ValueError(f"strength must be 0 to 1, got {strength}")
+        check_start(seed, strength)
         self._seed, self._strength, self._started = seed, strength, True
         self.wear(blend(look))
 

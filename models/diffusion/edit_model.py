@@ -2,87 +2,41 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from reverie.models.blend import Blend
-from reverie.models.diffusion.ask import read
 from reverie.models.diffusion.edit import EditStream
 from reverie.models.diffusion.tokens import Seen, adapt
-from reverie.models.diffusion.words import Words, mix
-from reverie.models.diffusion.writer import Writer
-from reverie.models.prompt import normal
-from reverie.models.stream import Frames, one_by_one
+from reverie.models.diffusion.told import Told
+from reverie.models.stream import Frames
 
 STEPS = 4  # of the distilled models
-PROMPTS_KEPT = 64
 CAMERA = 10  # where the camera's picture lies in the transformer's time
 
 
-class EditModel:
+class EditModel(Told):
     """Text encoder, transformer and autoencoder of a diffusers Flux2KleinPipeline."""
 
     def __init__(self, pipeline: Any, path: Path, llm: str | None = None, skip: float = 0.0) -> None:
         """Args: skip: a token that differs less (levels of 255) is not made again; 0 makes all."""
         from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
-        self.name, self.steps, self.skip, self._mu = path.name, STEPS, skip, compute_empirical_mu
-        self._pipeline, self.transformer, self._vae = pipeline, pipeline.transformer, pipeline.vae
-        for module in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
-            module.requires_grad_(False).eval()
+        super().__init__(pipeline, path.name, llm)
+        self.steps, self.skip, self._mu = STEPS, skip, compute_empirical_mu
+        self.transformer, self._vae = pipeline.transformer, pipeline.vae
         adapt(self.transformer)
         self.device, self.dtype = self.transformer.device, self.transformer.dtype
-        self._writer = Writer(llm)
-        self._words: OrderedDict[str, Tensor] = OrderedDict()
-        self._lock = threading.Lock()
 
     def stream(self) -> EditStream:
         return EditStream(self)
 
-    def step_many(
-        self, streams: Sequence[EditStream], frames: Sequence[Frames]
-    ) -> Iterator[tuple[int, Frames | Exception]]:
-        return one_by_one(streams, frames)
-
-    def prepare(self, prompt: str) -> None:
-        if prompt.strip():
-            self.mixed(((normal(prompt), 1.0),))
-
-    def picture(self, image: NDArray[np.uint8]) -> str:
-        raise ValueError(f"{self.name} takes no reference pictures")
-
-    def enhance(self, prompt: str) -> Iterator[str]:
-        return self._writer.enhance(prompt)
-
-    def counts(self) -> dict[str, int]:
-        return {}
-
-    def mixed(self, look: Blend) -> Tensor:
-        """(1, L, D) of a look without the camera.  Raises: ValueError if it asks for more than words."""
-        asked = [(read(prompt), share) for prompt, share in look]
-        if any(ask.loras or ask.controls or ask.negative for ask, _ in asked):
-            raise ValueError(f"{self.name} takes words alone: no LoRAs, controls or negative prompts")
-        return mix([(Words(self.words(ask.words)), share) for ask, share in asked]).tokens
-
-    @torch.inference_mode()
-    def words(self, prompt: str) -> Tensor:
-        """(1, L, D); of the last prompts it is kept."""
-        key = normal(prompt)
-        with self._lock:
-            if key not in self._words:
-                self._words[key] = self._pipeline.encode_prompt(key, device=self.device)[0].to(self.dtype)
-                if len(self._words) > PROMPTS_KEPT:
-                    self._words.popitem(last=False)
-            self._words.move_to_end(key)
-            return self._words[key]
+    def _read(self, prompt: str) -> Tensor:
+        read: Tensor = self._pipeline.encode_prompt(prompt, device=self.device)[0].to(self.dtype)
+        return read
 
     def sigmas(self, tokens: int, share: float) -> list[float]:
         """Shares of noise at each step; all of it at strength 1, since the camera's tokens lead the way."""

@@ -28,7 +28,7 @@ from reverie.models.diffusion.similar import Filter
 from reverie.models.diffusion.wish import Wish
 from reverie.models.diffusion.words import Words, joined
 from reverie.models.picture import named as pictures
-from reverie.models.stream import Frames, check
+from reverie.models.stream import Frames, check, check_start
 
 
 class Rows(NamedTuple):
@@ -72,10 +72,7 @@ class ImageStream:
         return 1 - self._made / self._frames if self._frames else 0.0
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"seed must be 0 to {2**32 - 1}, got {seed}")
-        if not 0 <= strength <= 1:
-            raise ValueError(f"strength must be 0 to 1, got {strength}")
+        check_start(seed, strength)
         self._seed, self._strength, self._size = seed, strength, (0, 0)
         self.forget()
         self._shown: Frames | None = None

@@ -6,91 +6,40 @@ its past.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from reverie.models.blend import Blend
-from reverie.models.diffusion.ask import read
 from reverie.models.diffusion.causal import Causal
 from reverie.models.diffusion.ring import Ring
 from reverie.models.diffusion.streaming import Codec, Features
+from reverie.models.diffusion.told import Told
 from reverie.models.diffusion.video import LATENTS, VideoStream
-from reverie.models.diffusion.words import Words, mix
-from reverie.models.diffusion.writer import Writer
-from reverie.models.prompt import normal
-from reverie.models.stream import Frames, one_by_one
+from reverie.models.stream import Frames
 
 STEPS = 2  # denoising steps of a chunk; with the ring they suffice for video to video
 EDIT_STEPS = 4  # of a model that edits: it begins with noise alone
 SLOTS = 4  # chunks in the ring: the sink and three more
-PROMPTS_KEPT = 64
 WORDS = 512  # tokens of a prompt
 
 
-class VideoModel:
+class VideoModel(Told):
     """Text encoder, transformer and autoencoder of a diffusers WanPipeline."""
 
     def __init__(self, pipeline: Any, path: Path, llm: str | None = None) -> None:
-        self.name = path.name
-        for module in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
-            module.requires_grad_(False).eval()
-        self._pipeline, self.codec, self.net = pipeline, Codec(pipeline.vae), Causal(pipeline.transformer)
+        super().__init__(pipeline, path.name, llm)
+        self.codec, self.net = Codec(pipeline.vae), Causal(pipeline.transformer)
         self.dtype, self.device = pipeline.transformer.dtype, str(pipeline.transformer.device)
         self.edits = self.net.config.in_channels == 2 * self.codec.channels  # it sees the camera beside the noise
         self.steps = EDIT_STEPS if self.edits else STEPS
         self._multiple = self.codec.factor * self.net.config.patch_size[1]  # of a picture's sides
-        self._writer = Writer(llm)
-        self._words: OrderedDict[str, Tensor] = OrderedDict()
-        self._lock = threading.Lock()
 
     def stream(self) -> VideoStream:
         return VideoStream(self)
-
-    def step_many(
-        self, streams: Sequence[VideoStream], frames: Sequence[Frames]
-    ) -> Iterator[tuple[int, Frames | Exception]]:
-        return one_by_one(streams, frames)
-
-    def prepare(self, prompt: str) -> None:
-        if prompt.strip():
-            self.mixed(((normal(prompt), 1.0),))
-
-    def picture(self, image: NDArray[np.uint8]) -> str:
-        raise ValueError(f"{self.name} takes no reference pictures")
-
-    def enhance(self, prompt: str) -> Iterator[str]:
-        return self._writer.enhance(prompt)
-
-    def counts(self) -> dict[str, int]:
-        return {}
-
-    def mixed(self, look: Blend) -> Tensor:
-        """(1, L, D) of a look without the camera.  Raises: ValueError if it asks for more than words."""
-        asked = [(read(prompt), share) for prompt, share in look]
-        if any(ask.loras or ask.controls or ask.negative for ask, _ in asked):
-            raise ValueError(f"{self.name} takes words alone: no LoRAs, controls or negative prompts")
-        return mix([(Words(self.words(ask.words)), share) for ask, share in asked]).tokens
-
-    @torch.inference_mode()
-    def words(self, prompt: str) -> Tensor:
-        """(1, L, D); of the last prompts it is kept."""
-        key = normal(prompt)
-        with self._lock:
-            if key not in self._words:
-                self._words[key] = self._read(key)
-                if len(self._words) > PROMPTS_KEPT:
-                    self._words.popitem(last=False)
-            self._words.move_to_end(key)
-            return self._words[key]
 
     def _read(self, prompt: str) -> Tensor:
         """As WanPipeline.encode_prompt, zeros after the last word; that of Lucy-Edit cannot do without ftfy."""

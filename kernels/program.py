@@ -8,6 +8,7 @@ while others read the front, and whoever launches flips them between launches.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
@@ -171,50 +172,60 @@ def pack(lives: dict[int, tuple[int, int, int]]) -> dict[int, int]:
 
 
 class Frontier:
-    """Who touched which bytes of a buffer last: the latest writer of each byte and its readers since."""
+    """Who touched which bytes of a buffer last: the latest writer of each byte and its readers since.
+
+    Kept as pieces side by side, each up to the next one's begin; tasks are bits.
+    """
 
     def __init__(self) -> None:
-        self.touched: list[tuple[int, int, int, bool]] = []  # begin, end, task, is a write
+        self.begins = [0]
+        self.touched = [(0, 0)]  # writer, readers
 
-    def read(self, task: int, begin: int, end: int) -> set[int]:
-        found = {t for b, e, t, wrote in self.touched if wrote and b < end and begin < e}
-        self.touched.append((begin, end, task, False))
+    def read(self, task: int, begin: int, end: int) -> int:
+        found, first, last = 0, self._cut(begin), self._cut(end)
+        for i in range(first, last):
+            writer, readers = self.touched[i]
+            found |= writer
+            self.touched[i] = writer, readers | 1 << task
         return found
 
-    def write(self, task: int, begin: int, end: int) -> set[int]:
-        found, left = set(), []
-        for b, e, t, wrote in self.touched:
-            if b >= end or begin >= e:
-                left.append((b, e, t, wrote))
-                continue
-            found.add(t)
-            if b < begin:
-                left.append((b, begin, t, wrote))
-            if end < e:
-                left.append((end, e, t, wrote))
-        self.touched = [*left, (begin, end, task, True)]
+    def write(self, task: int, begin: int, end: int) -> int:
+        found, first, last = 0, self._cut(begin), self._cut(end)
+        for writer, readers in self.touched[first:last]:
+            found |= writer | readers
+        self.begins[first:last], self.touched[first:last] = [begin], [(1 << task, 0)]
         return found
+
+    def _cut(self, at: int) -> int:
+        """Index of the piece that begins there."""
+        i = bisect_left(self.begins, at)
+        if i == len(self.begins) or self.begins[i] != at:
+            self.begins.insert(i, at)
+            self.touched.insert(i, self.touched[i - 1])
+        return i
 
 
 def dependencies(tasks: Sequence[Task]) -> list[set[int]]:
     """For each task, the earlier ones it must wait for (RAW, WAR, WAW), less those implied by others."""
     written = {at.buffer for task in tasks for at in task.writes()}
     frontiers = {buffer: Frontier() for buffer in written}
-    before = [0] * len(tasks)  # bit sets: all that happens before
+    before: list[int] = []  # bit sets: all that happens before
     needs: list[set[int]] = []
     for number, task in enumerate(tasks):
-        found: set[int] = set()
+        found = implied = 0
         for at in _merged(task.reads()):
             if at.buffer in written:
                 found |= frontiers[at.buffer].read(number, at.begin, at.end)
         for at in _merged(task.writes()):
             found |= frontiers[at.buffer].write(number, at.begin, at.end)
-        found.discard(number)
+        found &= ~(1 << number)
         kept: set[int] = set()
-        for other in sorted(found, reverse=True):
-            if not before[number] >> other & 1:
-                kept.add(other)
-                before[number] |= before[other] | 1 << other
+        while found:
+            other = found.bit_length() - 1
+            kept.add(other)
+            implied |= before[other] | 1 << other
+            found &= ~implied
+        before.append(implied)
         needs.append(kept)
     return needs
 

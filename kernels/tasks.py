@@ -348,8 +348,10 @@ class Project(Task):
         return self._columns(self.y)
 
     def _columns(self, ref: Ref) -> Iterator[Span]:
-        for t in range(self.count):
-            yield from rows(ref + 4 * t * self.outs, 4, self.begin, self.end)
+        if ref.buffer >= 0:
+            first, size = ref.offset + 4 * self.begin, 4 * (self.end - self.begin)
+            for at in range(first, first + 4 * self.outs * self.count, 4 * self.outs):
+                yield Span(ref.buffer, at, at + size)
 
     def work(self) -> int:
         return 4 * self.count * self.width * (self.end - self.begin)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache, reduce
+from operator import and_
 from typing import NamedTuple
 
 from reverie.kernels.program import Program, Role
 from reverie.kernels.tasks import Span
 
 WRITABLE = (Role.STATE, Role.OUTPUT, Role.BACK, Role.ARENA)
+
+Touched = tuple[tuple[Span, ...], tuple[Span, ...]]  # what a task reads, what it writes
 
 
 class Invalid(ValueError):
@@ -25,19 +29,20 @@ def validate(program: Program) -> None:
     linear extension of the waits (no deadlock, however many workers); all conflicting accesses are ordered (RAW, WAR,
     WAW, arena reuse); every byte read from an arena was written; models share no writable buffer.
     """
-    _spans(program)
+    touched = [(tuple(node.task.reads()), tuple(node.task.writes())) for node in program.nodes]
+    _spans(program, touched)
     _counters(program)
-    before = _happens_before(program)
+    before, after = _order(program)
     _queues(program, before)
-    accesses = _accesses(program)
-    _conflicts(program, accesses, before)
+    accesses = _accesses(program, touched)
+    _conflicts(program, accesses, before, after)
     _written(program, accesses, before)
 
 
-def _spans(program: Program) -> None:
+def _spans(program: Program, touched: Sequence[Touched]) -> None:
     owner: dict[int, int] = {}
-    for node in program.nodes:
-        for spans, writes in ((node.task.reads(), False), (node.task.writes(), True)):
+    for node, each in zip(program.nodes, touched, strict=True):
+        for writes, spans in enumerate(each):
             for at in spans:
                 if not 0 <= at.buffer < len(program.buffers):
                     raise Invalid(f"{node.op}: there is no buffer {at.buffer}")
@@ -66,30 +71,33 @@ def _counters(program: Program) -> None:
                 raise Invalid(f"{node.op} waits for {threshold} of {producers[counter]} producers of {counter}")
 
 
-def _happens_before(program: Program) -> list[int]:
-    """Per node, a bit set of the nodes that are done before it starts."""
+def _order(program: Program) -> tuple[list[int], list[int]]:
+    """Per node, a bit set of the nodes that are done before it starts, and of those that start when it is done."""
     signalled: dict[int, list[int]] = defaultdict(list)
     for number, node in enumerate(program.nodes):
         signalled[node.signal].append(number)
     needs = [[p for counter, _ in node.waits for p in signalled[counter]] for node in program.nodes]
-    before, left = [0] * len(needs), [len(each) for each in needs]
+    before, after, left = [0] * len(needs), [0] * len(needs), [len(each) for each in needs]
     heard: dict[int, list[int]] = defaultdict(list)
     for number, each in enumerate(needs):
         for other in each:
             heard[other].append(number)
     ready = [n for n, count in enumerate(left) if not count]
-    done = 0
+    done: list[int] = []
     while ready:
         number = ready.pop()
-        done += 1
+        done.append(number)
         for later in heard[number]:
             before[later] |= before[number] | 1 << number
             left[later] -= 1
             if not left[later]:
                 ready.append(later)
-    if done < len(needs):
-        raise Invalid(f"{len(needs) - done} tasks wait for each other in a circle")
-    return before
+    if len(done) < len(needs):
+        raise Invalid(f"{len(needs) - len(done)} tasks wait for each other in a circle")
+    for number in reversed(done):
+        for earlier in needs[number]:
+            after[earlier] |= after[number] | 1 << number
+    return before, after
 
 
 def _queues(program: Program, before: Sequence[int]) -> None:
@@ -129,11 +137,11 @@ class Access(NamedTuple):
     writers: int
 
 
-def _accesses(program: Program) -> dict[int, list[Access]]:
+def _accesses(program: Program, touched: Sequence[Touched]) -> dict[int, list[Access]]:
     """Per buffer that is written, in the order of where they begin."""
     found: dict[int, dict[tuple[int, int], list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    for number, node in enumerate(program.nodes):
-        for wrote, spans in enumerate((node.task.reads(), node.task.writes())):
+    for number, both in enumerate(touched):
+        for wrote, spans in enumerate(both):
             for at in spans:
                 if program.buffers[at.buffer].role in WRITABLE:
                     found[at.buffer][at.begin, at.end][wrote] |= 1 << number
@@ -147,12 +155,16 @@ def _members(nodes: int) -> Iterator[int]:
         nodes ^= lowest
 
 
-def _conflicts(program: Program, accesses: dict[int, list[Access]], before: Sequence[int]) -> None:
-    ordered = list(before)
-    for number, earlier in enumerate(before):
-        ordered[number] |= 1 << number
-        for node in _members(earlier):
-            ordered[node] |= 1 << number
+def _conflicts(
+    program: Program, accesses: dict[int, list[Access]], before: Sequence[int], after: Sequence[int]
+) -> None:
+    ordered = [earlier | later | 1 << number for number, (earlier, later) in enumerate(zip(before, after, strict=True))]
+
+    @cache
+    def with_all(nodes: int) -> int:
+        """Who is ordered with every one of them."""
+        return reduce(and_, (ordered[one] for one in _members(nodes)), -1)
+
     for buffer, each in accesses.items():
         for i, access in enumerate(each):
             for k in range(i, len(each)):
@@ -160,11 +172,12 @@ def _conflicts(program: Program, accesses: dict[int, list[Access]], before: Sequ
                 if other.begin >= access.end:
                     break
                 for mine, theirs in ((access.writers, other.readers | other.writers), (access.readers, other.writers)):
-                    for one in _members(mine):
-                        if loose := theirs & ~ordered[one]:
-                            names = f"{program.nodes[one].op} and {program.nodes[next(_members(loose))].op}"
-                            where = program.buffers[buffer].name
-                            raise Invalid(f"{names} touch the same bytes of {where} in no order")
+                    if loose := mine and theirs & ~with_all(mine):
+                        one = next(one for one in _members(mine) if loose & ~ordered[one])
+                        two = next(_members(loose & ~ordered[one]))
+                        names = f"{program.nodes[one].op} and {program.nodes[two].op}"
+                        where = program.buffers[buffer].name
+                        raise Invalid(f"{names} touch the same bytes of {where} in no order")
 
 
 def _written(program: Program, accesses: dict[int, list[Access]], before: Sequence[int]) -> None:

@@ -154,7 +154,19 @@ class GGUF:
         self._limit(count, "items")
         if kind in SCALARS:
             return list(self._unpack(f"<{count}{SCALARS[kind]}"))
-        return [self._scalar(kind) for _ in range(count)]
+        return self._strings(count) if kind == STRING else [self._scalar(kind) for _ in range(count)]
+
+    def _strings(self, count: int) -> list[str]:
+        """As `_string` so many times; a vocabulary has a hundred thousand."""
+        length, found = struct.Struct("<Q"), []
+        for _ in range(count):
+            (size,) = length.unpack_from(self._data, self._at)
+            text = self._data[self._at + 8 : self._at + 8 + size]
+            if len(text) < size:
+                raise ValueError(f"{self.path.name} is damaged near byte {self._at}: {size} bytes of text")
+            found.append(str(text, "utf-8"))
+            self._at += 8 + size
+        return found
 
     def _scalar(self, kind: int) -> Any:
         if kind == STRING:

@@ -52,7 +52,8 @@ class KernelLLM:
         for name in ("llm.cache", "llm.position", "llm.token"):
             self.given[name] = self._decode[name]
         self._states = self._reader(states)
-        self._read: Instance | None = None  # through all layers; made when it is first needed
+        self._read: Instance | None = None  # through all layers; there is none before `finish`
+        self._finishing = threading.Lock()
         self._held: Callable[[], _Text | None] = _nobody  # whose text the cache holds
         self._unread: list[int] = []  # of that text
         self._lock = threading.Lock()
@@ -61,6 +62,12 @@ class KernelLLM:
         program = Language(self.shape, CHUNK, self.device.pool.workers, states).build()
         shared = {name: array for name, array in self.given.items() if name != "llm.token"}
         return Instance(Loaded(program), shared)
+
+    def finish(self) -> Instance:
+        """The program that reads what is to be continued, made at the first call (0.3 s)."""
+        with self._finishing:
+            self._read = self._read or self._reader(())
+            return self._read
 
     def tokenize(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
@@ -129,9 +136,8 @@ class KernelLLM:
             self._at(0)
             current[0] = tokens[0]
         if self._unread:
-            self._read = self._read or self._reader(())
             chunk, self._unread = self._unread[:CHUNK], self._unread[CHUNK:]
-            self._take(self._read, chunk, len(tokens) - 1 - len(self._unread) - len(chunk))
+            self._take(self.finish(), chunk, len(tokens) - 1 - len(self._unread) - len(chunk))
             if self._unread:
                 return None
             self._at(len(tokens) - 1)

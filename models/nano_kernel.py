@@ -110,6 +110,9 @@ class Nano:
         if prompt.strip():
             self.tokens(prompt)
 
+    def finish(self) -> None:
+        self._llm.finish()
+
     def picture(self, image: Picture) -> str:
         return self.pictures.take(image)
 

@@ -98,6 +98,14 @@ class Narrator(Protocol):
         """Pieces of one sentence, to be joined without a separator.  Args: words: measured, of `facts.words`."""
 
 
+@runtime_checkable
+class Finishing(Protocol):
+    """A model of which something may be made ready after the first sessions have begun."""
+
+    def finish(self) -> None:
+        """Make it; whoever needs it sooner waits for it.  From any thread."""
+
+
 class Model(Protocol):
     """Loaded weights, shared by any number of streams; its methods may be called from any thread."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
 from typing import Any
@@ -23,6 +23,7 @@ from reverie.server.access import Access
 from reverie.server.body_limit import BodyLimit
 from reverie.server.gate import Gate
 from reverie.server.guard import Guard
+from reverie.server.loading import Warm
 from reverie.server.metrics import CONTENT_TYPE
 from reverie.server.node import Node
 from reverie.server.preflight import Preflight
@@ -46,8 +47,11 @@ CORS: dict[str, Any] = {  # for pages of listed origins; the guard has refused a
 }
 
 
-def make(settings: Settings) -> Starlette:
-    """The ASGI application of one node; `app.state.node` is its Node.  Raises ValueError on a setting it cannot use."""
+def make(settings: Settings, loading: Future[Warm] | None = None) -> Starlette:
+    """The ASGI application of one node; `app.state.node` is its Node.  Raises ValueError on a setting it cannot use.
+
+    Args: loading: of the model, where it has begun.
+    """
     rtc_tuning.apply()
     livekit_sdp.accept_rids()
     access = Access(settings)
@@ -55,7 +59,7 @@ def make(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(ENCODERS, "encode"))
-        node = app.state.node = Node(settings)
+        node = app.state.node = Node(settings, loading)
         tasks = asyncio.create_task(node.fleet.run()), asyncio.create_task(node.warm())
         yield
         await _cancelled(tasks)

@@ -192,7 +192,7 @@ def _profile_options(commands: Commands) -> None:
 
 def _serve(args: argparse.Namespace) -> int:
     from reverie.models import licence, registry
-    from reverie.server.serve import CannotListen, serve
+    from reverie.server import loading
     from reverie.server.settings import from_environment
 
     names = ("host", "port", "lan", "tls_cert", "tls_key", "model", "device", "max_sessions", "effects")
@@ -200,8 +200,11 @@ def _serve(args: argparse.Namespace) -> int:
     registry.check(settings.model_source, settings.device)
     if notice := licence.notice(settings.model_source):
         print(notice, file=sys.stderr, flush=True)
+    begun = loading.begin(settings)
+    from reverie.server.serve import CannotListen, serve
+
     try:
-        serve(settings)
+        serve(settings, begun)
     except CannotListen as error:
         print(f"reverie serve: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import asdict
 
-import numpy as np
-
 from reverie.client.protocol import FromServer, Nodes
-from reverie.models import registry
-from reverie.models.stream import Model
+from reverie.models.stream import Finishing, Model
 from reverie.server import catalogue, fair, segment
 from reverie.server.access import Caller, Tenant
 from reverie.server.effects import Wanted, parse
@@ -27,6 +23,7 @@ from reverie.server.jobs import Jobs
 from reverie.server.journal import Journal, journal_key
 from reverie.server.ladder import Ladder
 from reverie.server.line import Line, Use
+from reverie.server.loading import WARM_SIZE, Warm, begin
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
 from reverie.server.nsfw import Filter, Judge
@@ -41,9 +38,6 @@ from reverie.server.settings import Settings
 from reverie.server.webhooks import Webhooks, key_of
 
 log = logging.getLogger(__name__)
-WARM_PROMPT = "pencil sketch"
-WARM_STEPS = 4
-WARM_SIZE = (512, 288)
 GONE_KEPT = 64
 NEWEST = "newest"  # in place of a session's id
 
@@ -51,7 +45,8 @@ NEWEST = "newest"  # in place of a session's id
 class Node:
     """Owner of the model, the engine and the open sessions."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, loading: Future[Warm] | None = None) -> None:
+        """Args: loading: of the model, where it has begun."""
         self.settings = settings
         self.metrics = Metrics()
         networks = segment.folder(settings.segmenter)
@@ -83,6 +78,7 @@ class Node:
         self.model: Model | None = None
         self.fault = ""
         self.draining = False  # takes no new sessions
+        self._loading = loading
         url = settings.node_url or f"http://{settings.host}:{settings.port}"
         self.fleet = Fleet(settings, url, self._about, lambda: {each.id: each.holder for each in self.sessions})
         self.fleet.lost, self.fleet.moved, self.fleet.beaten = self._end, self._moved, self._end_used_up
@@ -90,9 +86,10 @@ class Node:
         self.search = Service(settings, self.fleet.keys, self.recordings.place)
 
     async def warm(self) -> None:
-        """Load the model and take its first steps; /readyz says when it is done, or why it failed."""
+        """Wait until the model has taken its first steps; /readyz says when it has, or why it failed."""
         try:
-            self.model = await asyncio.get_running_loop().run_in_executor(self.words, self._load)
+            warm = await asyncio.wrap_future(self._loading or begin(self.settings))
+            self.engine.rendering.begin(warm.stream, WARM_SIZE, warm.step_s)
         except (FileNotFoundError, ValueError) as error:
             self.fault = str(error)
             log.error("the model cannot be loaded: %s", error)
@@ -100,26 +97,14 @@ class Node:
             self.fault = f"the model cannot be loaded: {type(error).__name__}: {error}"
             log.exception("the model cannot be loaded")
         else:
+            self.model, self._loading = warm.model, None
             self.metrics.follow(self.model.counts)
             wanted = self.settings
             self.jobs.begin(Painter(self.model, self.engine, self.denied, wanted.watermark, wanted.max_clip_s))
             self.metrics.ready.set(1)
             log.info("%s is ready", self.model.name)
-
-    def _load(self) -> Model:
-        wanted = self.settings
-        place, llm = wanted.model_source, wanted.llm or None
-        model = registry.load(place, wanted.device, llm, wanted.cpu, wanted.skip, wanted.precision)
-        model.prepare(WARM_PROMPT)
-        stream = model.stream()
-        stream.start(WARM_PROMPT)
-        picture, took = np.zeros((1, *WARM_SIZE[::-1], 3), np.uint8), []
-        for _ in range(WARM_STEPS):
-            began = time.monotonic()
-            stream.step(picture)
-            took.append(time.monotonic() - began)
-        self.engine.rendering.begin(stream, WARM_SIZE, min(took))
-        return model
+            if isinstance(self.model, Finishing):
+                await asyncio.to_thread(self.model.finish)
 
     def _about(self) -> About:
         models = (self.settings.model,) if self.model is not None else ()

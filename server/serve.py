@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import sys
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import uvicorn
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 
 from reverie.server import effects, lan, nsfw, tls, webhooks
 from reverie.server.app import make
+from reverie.server.loading import Warm
 from reverie.server.metrics import Metrics
 from reverie.server.settings import Settings
 
@@ -37,8 +39,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.  Raises CannotListen; ValueError on a setting that cannot be used."""
+def serve(settings: Settings, loading: Future[Warm] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM.  Raises CannotListen; ValueError on a setting that cannot be used.
+
+    Args: loading: of the model, where it has begun.
+    """
     check(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
@@ -46,7 +51,7 @@ def serve(settings: Settings) -> None:
         settings = replace(settings, host="0.0.0.0")
     listening = listen(settings.host, settings.port)
     with listening:
-        _serve(listening, settings)
+        _serve(listening, settings, loading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +64,14 @@ class Made:
     certificate: tls.Certificate | None
 
 
-def made(listening: socket.socket, settings: Settings) -> Made:
+def made(listening: socket.socket, settings: Settings, loading: Future[Warm] | None = None) -> Made:
     """A server for a socket that is bound.  Raises ValueError on a setting that cannot be used."""
     host, port = listening.getsockname()[:2]
     certificate = _certificate(settings)
     there = _reached(settings, host, certificate)
     url = f"http{'s' if certificate else ''}://{f'[{there[0]}]' if ':' in there[0] else there[0]}:{port}"
     known = (*settings.hosts, *there) if settings.lan else settings.hosts
-    app = make(replace(settings, host=host, port=port, hosts=known, node_url=settings.node_url or url))
+    app = make(replace(settings, host=host, port=port, hosts=known, node_url=settings.node_url or url), loading)
     config = uvicorn.Config(
         app, ws="websockets-sansio", log_level="warning", access_log=False, lifespan="on",
         timeout_graceful_shutdown=3,
@@ -75,8 +80,8 @@ def made(listening: socket.socket, settings: Settings) -> Made:
     return Made(Server(config, app), app, url, certificate)
 
 
-def _serve(listening: socket.socket, settings: Settings) -> None:
-    ours = made(listening, settings)
+def _serve(listening: socket.socket, settings: Settings, loading: Future[Warm] | None) -> None:
+    ours = made(listening, settings, loading)
     if warning := exposed(settings, listening.getsockname()[0]):
         print(warning, file=sys.stderr, flush=True)
     print(f"Reverie is at {ours.url} (loading {settings.model})", flush=True)

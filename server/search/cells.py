@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import fsspec
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
-from reverie.server.search.clusters import F32, I64, build, write
+from reverie.server.search.clusters import F32, I64, build, compared, unpacked, write
 
-ROWS = 25_000  # that a question reads: 10 MB and 30 ms
+ROWS = 25_000  # that a question reads at most: 10 MB and 30 ms
+LEAST, FURTHER = 4, 1.2  # cells that are read at least; times the nearest centre's distance up to which others are
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,14 @@ class Cells:
     ) -> list[tuple[int, float]]:
         """Ids and cosines, nearest first.
 
-        Args: cells: how many are read.  admits: (N,) ids to which of them may be answers; None is all.
+        Args: cells: how many are read at most.  admits: (N,) ids to which of them may be answers; None is all.
         """
         found: dict[int, float] = {}
         parts = [(ids, rows @ vector) for ids, rows in self._delta]
         if self._layout is not None:
-            squares = self._layout.squares - 2 * (self._layout.centres @ vector)
-            nearest = self._affordable(np.argsort(squares)[:cells])
-            parts.append(self._compared(b"".join(self._ranges(nearest)), vector))
+            nearest = self._worthy(vector, cells, everything=admits is not None)
+            ids, cosines = compared(self._table(b"".join(self._ranges(nearest))), vector)
+            parts.append((np.where(ids < 0, ~ids, ids), cosines))
         for ids, cosines in parts:
             if admits is not None:
                 allowed = admits(ids)
@@ -87,9 +90,18 @@ class Cells:
                 found[int(ids[n])] = max(float(cosines[n]), found.get(int(ids[n]), -2.0))
         return sorted(found.items(), key=lambda pair: -pair[1])[:count]
 
-    def _affordable(self, nearest: NDArray[Any]) -> NDArray[Any]:
-        """The nearest cell, and those of the others that together hold not too much: some draw in whatever is alone."""
+    def _worthy(self, vector: F32, most: int, everything: bool) -> NDArray[Any]:
+        """The nearest cells, as far as they may hold neighbours and together hold not too much.
+
+        Where the nearest centre is much nearer than the others, these hold none (SPANN, arXiv 2111.08566).  Args:
+        everything: a filter may leave nothing of the nearest, so all are taken.
+        """
         assert self._layout is not None
+        squares = self._layout.squares - 2 * (self._layout.centres @ vector) + float(vector @ vector)
+        nearest = np.argsort(squares)[:most]
+        far = np.flatnonzero(squares[nearest] > FURTHER**2 * max(float(squares[nearest[0]]), 0.0))
+        if len(far) and not everything:
+            nearest = nearest[: max(LEAST, int(far[0]))]
         chosen, rows = list[int](), 0
         for n in nearest.tolist():
             size = int(self._layout.begins[n + 1] - self._layout.begins[n])
@@ -127,10 +139,10 @@ class Cells:
         newer = np.concatenate([np.zeros(0, np.int64), *(ids for ids, _ in self._delta)])
         for n in range(len(self._layout.centres) if self._layout else 0):
             for raw in self._ranges(np.array([n])):
-                ids, rows, scales = self._split(raw)
+                ids, rows = unpacked(self._table(raw))
                 fresh = (ids >= 0) & ~np.isin(ids, newer)
                 fresh[fresh] = self._alive(ids[fresh])
-                yield ids[fresh], rows[fresh] * scales[fresh, None]
+                yield ids[fresh], rows[fresh]
         for n, (ids, rows) in enumerate(self._delta):
             newer = np.concatenate([np.zeros(0, np.int64), *(ids for ids, _ in self._delta[n + 1 :])])
             fresh = self._alive(ids) & ~np.isin(ids, newer)
@@ -141,19 +153,13 @@ class Cells:
         size, begins = self._layout.row_bytes, self._layout.begins
         starts, ends = (begins[cells] * size).tolist(), (begins[cells + 1] * size).tolist()
         path = f"{self._root}/{self._layout.name}.bin"
+        if isinstance(self._fs, LocalFileSystem):
+            return _read(path, starts, ends)
         return list(self._fs.cat_ranges([path] * len(cells), starts, ends))
 
-    def _split(self, raw: bytes) -> tuple[I64, F32, F32]:
+    def _table(self, raw: bytes) -> NDArray[np.uint8]:
         assert self._layout is not None
-        table = np.frombuffer(raw, np.uint8).reshape(-1, self._layout.row_bytes)
-        width = self._layout.width
-        scales = np.ascontiguousarray(table[:, width : width + 4]).view(np.float32)[:, 0]
-        ids = np.ascontiguousarray(table[:, width + 4 :]).view(np.int64)[:, 0]
-        return ids, table[:, :width].view(np.int8).astype(np.float32), scales
-
-    def _compared(self, raw: bytes, vector: F32) -> tuple[I64, F32]:
-        ids, rows, scales = self._split(raw)
-        return np.where(ids < 0, ~ids, ids), (rows @ vector) * scales
+        return np.frombuffer(raw, np.uint8).reshape(-1, self._layout.row_bytes)
 
     def _read_layout(self) -> Layout | None:
         if not self._fs.exists(f"{self._root}/current.json"):
@@ -188,6 +194,15 @@ class Cells:
 
     def _write(self, name: str, content: bytes) -> None:
         write(self._fs, f"{self._root}/{name}", content)
+
+
+def _read(path: str, starts: Sequence[int], ends: Sequence[int]) -> list[bytes]:
+    """Ranges of a local file; the disk is told of all of them before the first is waited for."""
+    with open(path, "rb", buffering=0) as file:
+        if hasattr(os, "posix_fadvise"):
+            for begin, end in zip(starts, ends, strict=True):
+                os.posix_fadvise(file.fileno(), begin, end - begin, os.POSIX_FADV_WILLNEED)
+        return [os.pread(file.fileno(), end - begin, begin) for begin, end in zip(starts, ends, strict=True)]
 
 
 def _largest(values: F32, count: int) -> list[int]:

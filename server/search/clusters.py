@@ -1,7 +1,8 @@
 """How a generation of cells is made: centres by k-means on a sample, then every vector to its nearest cells.
 
 It comes in three steps that leave their results in a folder: centres, places, rows.  A folder that is kept lets a build
-that was stopped go on; memory stays at a few hundred MB however many vectors there are.
+that was stopped go on; memory stays at a few hundred MB however many vectors there are.  At last cells that drew in
+much more than others are split: k-means likes to make one near the origin, for whatever has no centre of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,18 @@ ROUNDS = 8  # of k-means
 ALMOST = 1.05  # a second cell gets a vector too if its centre is at most so much further away
 AT_ONCE = 2048  # vectors that are compared with all centres
 WRITTEN_AT_ONCE = 250_000  # vectors; sorted by cell, so that a cell's rows are written together
+AIM, LARGE, DEPTH = (
+    400,
+    4.0,
+    3,
+)  # rows of a cell; times the mean (or the aim) from which it is split; how often its parts are
+CACHED = 512  # rows of 384 numbers that the second level holds as floats
+SAMPLED = 40  # rows for each part of a cell that is split
 
 
 def cells_for(total: int) -> int:
     """How many cells so many vectors shall have: 400 vectors each, and more where that were more than 3.2 sqrt(N)."""
-    return max(16, min(total // 400, round(3.2 * total**0.5)))
+    return max(16, min(total // AIM, round(3.2 * total**0.5)))
 
 
 def distances(x: F32, centres: F32) -> F32:
@@ -101,6 +110,7 @@ def build(
         centres = _centres(folder, chunks, cells, sample)
         _place(folder, chunks, centres, told)
         begins = _fill(folder, chunks, centres.shape[0], centres.shape[1])
+        begins, centres = _split(folder, begins, centres)
         fs.makedirs(root, exist_ok=True)
         move = fs.mv if isinstance(fs, LocalFileSystem) else fs.put_file
         move(str(folder / "cells.bin"), f"{root}/{name}.bin")
@@ -172,6 +182,41 @@ def _fill(folder: Path, chunks: Chunks, cells: int, width: int) -> I64:
     return begins
 
 
+def _split(folder: Path, begins: I64, centres: F32) -> tuple[I64, F32]:
+    """`split` of the rows that were filled; where that is cut short they are filled again."""
+    table = np.memmap(folder / "cells.bin", np.uint8, "r+", shape=(int(begins[-1]), centres.shape[1] + 12))
+    (folder / "filled.npy").unlink(missing_ok=True)
+    found = split(table, begins, centres)
+    table.flush()
+    return found
+
+
+def split(table: NDArray[np.uint8], begins: I64, centres: F32, seed: int = 0) -> tuple[I64, F32]:
+    """Parts of cells that hold much more than others, as cells of their own; begins and centres of all.
+
+    Args: table: (N, D + 12) rows of `packed`, cell by cell; rows of a cell that is split change places.
+    """
+    rng, aim = np.random.default_rng(seed), max(AIM, float(np.median(np.diff(begins))))
+    whole = list[tuple[int, F32]]()
+    waiting = [(int(b), int(e), c, 0) for (b, e), c in zip(pairwise(begins), centres, strict=True)]
+    while waiting:
+        begin, end, centre, depth = waiting.pop()
+        if end - begin <= LARGE * aim or depth == DEPTH:
+            whole.append((begin, centre))
+            continue
+        parts = round((end - begin) / aim)
+        some = np.sort(rng.choice(end - begin, min(end - begin, SAMPLED * parts), replace=False))
+        made = kmeans(unpacked(table[begin:end][some])[1], parts, seed)
+        blocks = (unpacked(table[n : min(n + AT_ONCE, end)])[1] for n in range(begin, end, AT_ONCE))
+        own = np.concatenate([distances(x, made).argmin(1) for x in blocks])
+        table[begin:end] = table[begin:end][np.argsort(own, kind="stable")]
+        ends = begin + np.cumsum(np.bincount(own, minlength=parts))
+        for n in np.flatnonzero(np.diff(ends, prepend=begin)).tolist():
+            waiting.append((int(ends[n - 1]) if n else begin, int(ends[n]), made[n], depth + 1))
+    whole.sort(key=lambda cell: cell[0])
+    return np.array([*(b for b, _ in whole), begins[-1]], np.int64), np.stack([c for _, c in whole])
+
+
 def _together(chunks: Chunks, begin: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Rows of some chunks at once, and the number of the chunk after them."""
     held, n = list[NDArray[np.uint8]](), begin
@@ -198,6 +243,25 @@ def packed(ids: I64, vectors: F32) -> NDArray[np.uint8]:
     rows = np.rint(vectors / scales[:, None]).astype(np.int8)
     tail = np.concatenate((scales.view(np.uint8).reshape(-1, 4), ids.astype(np.int64).view(np.uint8).reshape(-1, 8)), 1)
     return np.concatenate((rows.view(np.uint8), tail), 1)
+
+
+def unpacked(table: NDArray[np.uint8]) -> tuple[I64, F32]:
+    """Ids and vectors of `packed`."""
+    ids, rows, scales = _columns(table)
+    return ids, rows.astype(np.float32) * scales[:, None]
+
+
+def compared(table: NDArray[np.uint8], vector: F32) -> tuple[I64, F32]:
+    """Ids of `packed` and products with a vector; as many rows at once as the cache holds."""
+    ids, rows, scales = _columns(table)
+    parts = [rows[n : n + CACHED].astype(np.float32) @ vector for n in range(0, len(rows), CACHED)]
+    return ids, np.concatenate([np.zeros(0, np.float32), *parts]) * scales
+
+
+def _columns(table: NDArray[np.uint8]) -> tuple[I64, NDArray[np.int8], F32]:
+    width = table.shape[1] - 12
+    scales = np.ascontiguousarray(table[:, width : width + 4]).view(np.float32)[:, 0]
+    return np.ascontiguousarray(table[:, width + 4 :]).view(np.int64)[:, 0], table[:, :width].view(np.int8), scales
 
 
 def write(fs: Any, path: str, content: bytes) -> None:

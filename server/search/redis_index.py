@@ -24,7 +24,7 @@ from reverie.server.search.moments import SIDES, Entry, Moment
 
 F32 = NDArray[np.float32]
 LINKS = 16  # of a vector to others
-BUILD_EF, SEARCH_EF = 200, 300  # candidates looked at while adding, and while searching
+BUILD_EF, SEARCH_EF = 200, 160  # candidates looked at while adding, and while searching
 WHOLE = "whole"  # no moment's id: a field that is there unless Redis has lost its memory
 FILTER_EF = 20_000  # candidates that may be looked at to find some that a filter allows
 

@@ -120,4 +120,10 @@ def test_only_the_asked_cells_are_read(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "ROWS", 1)
     store.near(vectors[0], 5, 3)
     assert len(read) == 4  # the nearest, however large
+    monkeypatch.setattr(module, "ROWS", 500)
+    monkeypatch.setattr(module, "FURTHER", 1.0)
+    store.near(vectors[0], 5, 20)
+    assert len(read) == 4 + module.LEAST  # others are too far to hold neighbours
+    store.near(vectors[0], 5, 20, lambda ids: ids > 0)
+    assert len(read) > 4 + 2 * module.LEAST  # but a filter may leave nothing of the nearest
     assert json.loads((tmp_path / "c" / "current.json").read_text())["taken"] and module.Layout

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reverie.server.search import clusters
-from reverie.server.search.clusters import build, cells_for, cells_of, kmeans, packed, sampled
+from reverie.server.search.clusters import build, cells_for, cells_of, kmeans, packed, sampled, split, unpacked
 
 
 def test_kmeans_finds_clusters_that_are_there() -> None:
@@ -74,3 +74,19 @@ def test_a_build_that_was_stopped_goes_on_and_makes_the_same(
 
 def test_cells_grow_with_the_root_of_what_they_hold_once_there_is_much() -> None:
     assert [cells_for(n) for n in (100, 10**5, 10**6, 10**7)] == [16, 250, 2500, 10119]
+
+
+def test_a_cell_that_drew_in_too_much_is_split_and_no_row_is_lost() -> None:
+    rng = np.random.default_rng(2)
+    middle = 10 * rng.standard_normal((30, 8)).astype(np.float32)
+    many = np.repeat(middle, 400, 0) + 0.1 * rng.standard_normal((12_000, 8)).astype(np.float32)
+    few = rng.standard_normal((300, 8)).astype(np.float32)
+    table = packed(np.arange(12_300), np.concatenate((few, rng.permutation(many))))
+    before = {bytes(row) for row in table}
+    begins, centres = split(table, np.array([0, 100, 200, 300, 12_300]), np.zeros((4, 8), np.float32))
+    sizes = np.diff(begins)
+    assert len(centres) == len(sizes) and begins[3] == 300 and sizes.sum() == 12_300 and (sizes > 0).all()
+    assert {bytes(row) for row in table} == before
+    assert sizes.max() <= 1600
+    for begin, end, centre in zip(begins[3:], begins[4:], centres[3:], strict=False):
+        assert np.abs(unpacked(table[begin:end])[1].mean(0) - centre).max() < 3

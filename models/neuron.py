@@ -16,12 +16,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from reverie.kernels.machine import memory
 from reverie.kernels.neuron.constants import values
-from reverie.kernels.neuron.emit import Plan, kernel
+from reverie.kernels.neuron.emit import Kernel, Plan, kernel
 from reverie.kernels.neuron.emit_language import Language
 from reverie.kernels.neuron.emit_video import Video
 from reverie.kernels.neuron.feed import feed
 from reverie.kernels.neuron.nkisim import shim
-from reverie.kernels.neuron.nkisim.clock import Event, merged
+from reverie.kernels.neuron.nkisim.clock import Event
 from reverie.kernels.neuron.nkisim.machine import Machine
 from reverie.kernels.neuron.timeline import Report, analyse
 from reverie.kernels.program import Program
@@ -85,6 +85,15 @@ def language(shape: Shape = LLM) -> Filled:
 
 
 @dataclass(frozen=True, slots=True)
+class Emitted:
+    """A kernel, what it is launched with, and how long emitting it took."""
+
+    kernel: Kernel
+    given: dict[str, NDArray[Any]]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Traced:
     """A kernel in the cycle model."""
 
@@ -95,28 +104,26 @@ class Traced:
     emit_s: float
 
 
-def traced(
-    models: Sequence[tuple[Plan, Filled]], interleave: bool = True, constants: Mapping[str, float] | None = None,
-    reordered: bool = False,
-) -> Traced:  # fmt: skip
-    """Emit a kernel of some models and run it without arithmetic: every rule is checked, the clock is modelled.
-
-    Args: reordered: as if the compiler merged the models' instructions (clock.merged); else in the kernel's order.
-
-    Raises: RuntimeError where the real nki is installed; nkisim's Violation where the hardware would refuse.
-    """
+def emitted(models: Sequence[tuple[Plan, Filled]], interleave: bool = True) -> Emitted:
+    """Raises: RuntimeError where the real nki is installed."""
     if not shim.install() and shim.real():
         raise RuntimeError("the cycle model runs on our simulator of nki, and the real one is installed here")
     began = time.perf_counter()
     made = kernel([plan for plan, _ in models], interleave)
+    given = feed(made, *((each.program, each.get) for _, each in models))
+    return Emitted(made, given, round(time.perf_counter() - began, 2))
+
+
+def traced(made: Emitted, constants: Mapping[str, float] | None = None) -> Traced:
+    """Run a kernel without arithmetic: every rule is checked, the clock is modelled, in the kernel's own order.
+
+    Raises: nkisim's Violation where the hardware would refuse.
+    """
     space: dict[str, Any] = {}
-    exec(compile(made.source, "kernel", "exec"), space)
-    given, emit_s = feed(made, *((each.program, each.get) for _, each in models)), time.perf_counter() - began
-    _, machine = shim.run(space["kernel"], given, Machine(dict(constants or values()), computing=False))
-    events = merged(machine.issued, machine.constants) if reordered else machine.events
-    report = analyse(events, machine.constants["clock.tensor_ghz"])
-    lines = made.source.count("\n")
-    return Traced(report, events, machine.peak, lines, round(emit_s, 2))
+    exec(compile(made.kernel.source, "kernel", "exec"), space)
+    _, machine = shim.run(space["kernel"], made.given, Machine(dict(constants or values()), computing=False))
+    report = analyse(machine.events, machine.constants["clock.tensor_ghz"])
+    return Traced(report, machine.events, machine.peak, made.kernel.source.count("\n"), made.seconds)
 
 
 def profile(tokens: bool, height: int = 288, width: int = 512) -> Traced:
@@ -126,4 +133,4 @@ def profile(tokens: bool, height: int = 288, width: int = 512) -> Traced:
     if tokens:
         text = language()
         models.append((Language(text.program, 0, text.get).build(), text))
-    return traced(models, reordered=tokens)
+    return traced(emitted(models))

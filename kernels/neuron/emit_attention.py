@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reverie.kernels.neuron import layout
-from reverie.kernels.neuron.emit import CYCLES_PER_NS, Map, Place, named
+from reverie.kernels.neuron.emit import Map, Place, Wanted, named
 from reverie.kernels.program import Role
 from reverie.kernels.tasks import HEAD, Attention, Heads, Task
 
@@ -45,20 +45,20 @@ def heads(video: Video, op: str, task: Task) -> None:
     size, (cosine, sine) = 4 * min(512, task.tokens), (f"{named(op)}_cosine", f"{named(op)}_sine")
     for n0 in range(0, task.tokens, 512):
         n1 = min(n0 + 512, task.tokens)
-        plan.call(op, f"{cosine} = v.load(rope_cosine, 128, {n0}, {n1 - n0}, nl.float32, {at})", 300)
-        plan.call(op, f"{sine} = v.load(rope_sine, 128, {n0}, {n1 - n0}, nl.float32, {at + size})", 300)
+        plan.call(op, f"{cosine} = v.load(rope_cosine, 128, {n0}, {n1 - n0}, nl.float32, {at})")
+        plan.call(op, f"{sine} = v.load(rope_sine, 128, {n0}, {n1 - n0}, nl.float32, {at + size})")
         for part, target in enumerate((q, k)):
             for c, p in _pairs(width):
                 first, place = part * width + c, at + 2 * size + 3 * size * part
                 plan.call(
                     op, f"a.turned({qkv}, {target}[{c}:{c + p}, {n0}:{n1}], {first}, {first + p}, {cosine}, {sine}, "
-                    f"heads, swap, small, {n0}, {n1}, {place})", 3000,
+                    f"heads, swap, small, {n0}, {n1}, {place})",
                 )  # fmt: skip
     for n0 in range(0, task.tokens, 128):
         n1 = min(n0 + 128, task.tokens)
         for c, p in _pairs(width):
             target, first = f"{v}[{n0}:{n1}, {c}:{c + p}]", 2 * width + c
-            plan.call(op, f"a.values({qkv}, {target}, {first}, {first + p}, {n0}, {n1}, {at + 8 * size})", 300)
+            plan.call(op, f"a.values({qkv}, {target}, {first}, {first + p}, {n0}, {n1}, {at + 8 * size})")
 
 
 def _pairs(width: int) -> Iterator[tuple[int, int]]:
@@ -77,11 +77,14 @@ def attention(video: Video, op: str, task: Task) -> None:
     now = "now" if f"now_k_{i}" in plan.outputs else "current"  # made by this kernel, or given
     frames = [((now if video.first else name), task.tokens, 1) for name in FRAMES]  # name, keys, earlier
     frames += [(now, task.tokens, 0), ("style", task.style_tokens, 0)]
-    for name in {name for name, _, _ in frames} - {"now"}:
-        plan.inputs |= {f"{name}_k_{i}": None, f"{name}_v_{i}": None}
+    for name, count, _ in frames:
+        if name != "now":
+            width = task.heads * HEAD
+            plan.inputs[f"{name}_k_{i}"] = Wanted((width, count), "int8")
+            plan.inputs[f"{name}_v_{i}"] = Wanted((count, width), "int8")
     plan.inputs[f"past_{i}"] = layout.past_matrix(task, video.get)
     tiles, biased = -(-task.tokens // 512), tuple(earlier for _, _, earlier in frames)
-    each, blocks = -(-task.tokens // tiles), sum(-(-count // 128) for _, count, _ in frames)
+    each = -(-task.tokens // tiles)
     for head in range(task.heads):
         past, keys, values, place = _held(video, op, i, head, task.heads, frames)
         for t, n0 in enumerate(range(0, task.tokens, each)):
@@ -89,7 +92,6 @@ def attention(video: Video, op: str, task: Task) -> None:
             plan.call(
                 op, f"a.attend({q}, ({', '.join(keys)},), ({', '.join(values)},), {biased}, {y}, {past}, {head}, {n0}, "
                 f"{n1}, {task.scale}, {Q_STEP}, {place + 12_288 * (t % 2)}, {tiles * head + t})",
-                2 * blocks * (n1 - n0) / CYCLES_PER_NS,
             )  # fmt: skip
 
 
@@ -100,14 +102,14 @@ def _held(
     place, past = video.half(), f"past_{i}_{head}"
     keys: list[str] = []
     values: list[str] = []
-    video.plan.call(op, f"{past} = v.load(past_{i}, 64, 0, {heads}, nl.bfloat16, {place})", 10)
+    video.plan.call(op, f"{past} = v.load(past_{i}, 64, 0, {heads}, nl.bfloat16, {place})")
     place += 64
     for f, (name, count, earlier) in enumerate(frames):
         keys.append(f"k_{i}_{head}_{f}")
         text = f"{keys[-1]} = a.head_keys({name}_k_{i}, {head}, {count}, {earlier}, {place})"
-        video.plan.call(op, text, count)
+        video.plan.call(op, text)
         place += -(-2 * count // 64) * 64
         values.append(f"h_{i}_{head}_{f}")
-        video.plan.call(op, f"{values[-1]} = a.head_values({name}_v_{i}, {head}, {count}, {place})", count)
+        video.plan.call(op, f"{values[-1]} = a.head_values({name}_v_{i}, {head}, {count}, {place})")
         place += -(-2 * 65 * -(-count // 128) // 64) * 64
     return past, keys, values, place

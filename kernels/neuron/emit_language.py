@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.kernels.neuron import layout
-from reverie.kernels.neuron.emit import BYTES_PER_NS, END, LANGUAGE_AT, Plan, Tall, named, operators
+from reverie.kernels.neuron.emit import END, LANGUAGE_AT, Plan, Tall, Wanted, named, operators
 from reverie.kernels.neuron.layout import Bytes, chunk
 from reverie.kernels.program import Program, Role
 from reverie.kernels.reference_lanes import unpacked
@@ -17,11 +17,10 @@ from reverie.kernels.tasks import HEAD, Embed, Norm, Pick, Project, Recollect, R
 from reverie.kernels.validate import validate
 
 STREAM, STREAMS = 8192, 3  # bytes a partition of one transfer of weights, and how many are under way
-WAIT_NS = 300  # of an instruction for the one before it: other models' calls go between them
 GROUPS = 3  # of heads: their sums lie side by side in a bank of PSUM
-ATTEND_NS = 4000  # half of a layer's attention
 WORK = 5120  # bytes of temporaries
 F = np.float32
+ONE = Wanted((1, 1), "int32")
 
 
 class Language:
@@ -85,7 +84,7 @@ class Language:
         name, width = f"w_{named(op)}_{what}", array.shape[1]
         self.vectors.append(array)
         text = f"{name} = v.load(llm_vectors, {rows}, {self.width}, {width}, nl.float32, {self.place(4 * width)})"
-        self.plan.call(op, text, 10)
+        self.plan.call(op, text)
         self.width += width
         return name
 
@@ -109,10 +108,10 @@ class Language:
         if buffer.role in (Role.ARENA, Role.OUTPUT):
             raise ValueError(f"{buffer.name} at {ref.offset} is read before it is written")
         given, name = f"{named(buffer.name)}_{ref.offset}", f"w_{named(op)}_{named(buffer.name)}"
-        self.plan.inputs[given] = None
+        self.plan.inputs[given] = Wanted((rows, size // rows), "float32")
         self.plan.reads[given] = Tall(self.program, ref, rows, size // rows)
         place = self.place(4 * size // rows)
-        self.plan.call(op, f"{name} = v.load({given}, {rows}, 0, {size // rows}, nl.float32, {place})", 10)
+        self.plan.call(op, f"{name} = v.load({given}, {rows}, 0, {size // rows}, nl.float32, {place})")
         self.names[ref] = name, rows
         return self.names[ref]
 
@@ -132,13 +131,13 @@ class Language:
         assert isinstance(task, Embed)
         if task.count != 1:
             raise ValueError(f"{op}: only decoding is emitted, one position and RMS norms")
-        self.plan.inputs["token"] = None
+        self.plan.inputs["token"] = ONE
         rows = chunk(task.width)
         table = unpacked(self.get(task.weight, np.int8, task.vocabulary * task.width), task.vocabulary)
         self.plan.inputs["llm_table"] = table.astype(layout.BF16)
         self.plan.inputs["llm_steps"] = self.get(task.scale, F, task.vocabulary).reshape(-1, 1)
         x = self.tile(op, "x", rows, task.width // rows)
-        self.plan.call(op, f"w.embed(llm_table, llm_steps, token, {x}, {task.width}, {self.work})", 2000)
+        self.plan.call(op, f"w.embed(llm_table, llm_steps, token, {x}, {task.width}, {self.work})")
         self.kept(op, task.y, x, rows, task.width)
 
     def project(self, op: str, tasks: Sequence[Task], number: int) -> None:
@@ -151,14 +150,14 @@ class Language:
         if task.norm == Norm.RMS:
             gain = self.fetch(op, "gain", layout.tall(self.get(task.gain, F, task.width), rows), rows)
             y = self.tile(op, "normed", rows, width)
-            self.plan.call(op, f"w.normed({x}, {y}, {gain}, ones, epsilon, {self.work})", 1000)
+            self.plan.call(op, f"w.normed({x}, {y}, {gain}, ones, epsilon, {self.work})")
             x = y
         if task.gated:
             y = self.tile(op, "gated", rows, width)
-            self.plan.call(op, f"w.gated({x}, {y})", 300)
+            self.plan.call(op, f"w.gated({x}, {y})")
             x = y
         halves = self.tile(op, "halves", rows, width, "bfloat16", ", 2")
-        self.plan.call(op, f"w.split({x}, {halves}, {self.work})", 300)
+        self.plan.call(op, f"w.split({x}, {halves}, {self.work})")
         self.multiply(op, task, halves, rows, number)
 
     def multiply(self, op: str, task: Project, x: str, rows: int, number: int) -> None:
@@ -179,13 +178,12 @@ class Language:
             self.plan.call(
                 op, f"{acc} = w.products({x}, llm_weights, {self.column}, {columns}, {tile}, "
                 f"{tiles}, {LANGUAGE_AT + STREAM * (self.slot % STREAMS)}, {self.slot})",
-                2 * rows * tiles * block / BYTES_PER_NS,
             )  # fmt: skip
             if waiting:  # one behind: VectorE does not stand and wait for TensorE
                 self.plan.call(op, waiting)
             waiting = f"w.finished({acc}, {y}, {scale}, {residual}, {tile}, {self.work + 256 * (self.slot % 4)})"
             self.slot += 1
-        self.plan.call(op, waiting, WAIT_NS)
+        self.plan.call(op, waiting)
         self.column += count * block
         self.kept(op, task.y, y, columns, task.outs)
 
@@ -194,26 +192,28 @@ class Language:
         assert isinstance(task, Recollect)
         if task.count != 1:
             raise ValueError(f"{op}: only decoding is emitted, one position and RMS norms")
-        self.plan.inputs["position"] = None
+        self.plan.inputs["position"] = ONE
         qkv, _ = self.vector(op, task.qkv, HEAD, HEAD * (task.heads + 2 * task.groups))
         if "llm_cosine" not in self.plan.inputs:
             table = self.get(task.rope, F, task.context * HEAD).reshape(task.context, 2, HEAD // 2)
             self.plan.inputs["llm_cosine"], self.plan.inputs["llm_sine"] = layout.rope(table)
-            self.plan.inputs["llm_keys"] = self.plan.inputs["llm_values"] = None
+            groups = sum(task.groups for task in self.tasks if isinstance(task, Recollect))
+            self.plan.inputs["llm_keys"] = Wanted((groups, HEAD, task.context), "float32")
+            self.plan.inputs["llm_values"] = Wanted((groups, task.context, HEAD), "float32")
             self.plan.call(op, "here = nisa.register_alloc(0)")
             self.plan.call(op, "nisa.register_load(here, position)")
             self.plan.call(
                 op, f"hidden = nl.ndarray((128, {task.context}), nl.float32, buffer=nl.sbuf, "
                 f'name="hidden", address=(0, {self.hidden}))',
             )  # fmt: skip
-            self.plan.call(op, f"w.hide(hidden, position, 128, {task.context}, {self.work})", 500)
+            self.plan.call(op, f"w.hide(hidden, position, 128, {task.context}, {self.work})")
         both, each = task.heads + task.groups, task.heads // task.groups
         if task.groups > GROUPS or each > 32:
             raise ValueError(f"{op}: at most {GROUPS} groups of 32 heads are emitted, got {task.groups} of {each}")
         turned = self.tile(op, "turned", HEAD, both)
         seen = self.tile(op, "seen", HEAD, task.heads)
         self.plan.call(
-            op, f"w.turn({qkv}, {turned}, llm_cosine, llm_sine, here, swap, {both}, {task.context}, {self.work})", 2000
+            op, f"w.turn({qkv}, {turned}, llm_cosine, llm_sine, here, swap, {both}, {task.context}, {self.work})"
         )
         place = ", ".join(str(LANGUAGE_AT + STREAM * ((self.slot + n) % STREAMS)) for n in range(2))
         behind = self.work + WORK // 2
@@ -221,30 +221,30 @@ class Language:
         first, g, end = self.caches, task.groups, f"{task.groups}, {each}, {task.context}"
         caches, kept = "llm_keys, llm_values", named(op)
         self.caches += g
-        for text, cost in (
-            (f"cached_{kept}, held_{kept} = w.remember({caches}, {first}, {g}, {task.context}, {place})", 0),
-            (f"shares_{kept} = w.weighed({turned}, cached_{kept}, hidden, {end}, {self.work})", ATTEND_NS),
-            (f"w.recollect(shares_{kept}, held_{kept}, {qkv}, {seen}, ones, {end}, {behind})", ATTEND_NS),
-            (f"w.keep({turned}, {qkv}, {caches}, here, {first}, {end})", 0),
+        for text in (
+            f"cached_{kept}, held_{kept} = w.remember({caches}, {first}, {g}, {task.context}, {place})",
+            f"shares_{kept} = w.weighed({turned}, cached_{kept}, hidden, {end}, {self.work})",
+            f"w.recollect(shares_{kept}, held_{kept}, {qkv}, {seen}, ones, {end}, {behind})",
+            f"w.keep({turned}, {qkv}, {caches}, here, {first}, {end})",
         ):  # fmt: skip
-            self.plan.call(op, text, cost)
+            self.plan.call(op, text)
         self.kept(op, task.y, seen, HEAD, HEAD * task.heads)
 
     def pick(self, op: str, tasks: Sequence[Task], number: int) -> None:
         task = tasks[0]
         assert isinstance(task, Pick)
-        self.plan.inputs["position"] = None
+        self.plan.inputs["position"] = ONE
         logits, rows = self.vector(op, task.logits, chunk(task.vocabulary), task.vocabulary)
         if task.vocabulary < 8 * rows:
             raise ValueError(f"{op}: at least {8 * rows} tokens are searched, got {task.vocabulary}")
         if self.likeliest:
-            self.plan.inputs["gumbel"] = None
             columns = task.vocabulary // rows
+            self.plan.inputs["gumbel"] = Wanted((rows, columns), "float32")
             noise = f"w_{named(op)}_noise"
             place = self.place(4 * columns)
-            self.plan.call(op, f"{noise} = v.load(gumbel, {rows}, 0, {columns}, nl.float32, {place})", 100)
+            self.plan.call(op, f"{noise} = v.load(gumbel, {rows}, 0, {columns}, nl.float32, {place})")
             drawn, numbers = self.tile(op, "drawn", rows, columns), f"{self.temperature}, {self.likeliest}"
-            self.plan.call(op, f"w.sampled({logits}, {noise}, {numbers}, ones, {drawn}, {self.work})", 4000)
+            self.plan.call(op, f"w.sampled({logits}, {noise}, {numbers}, ones, {drawn}, {self.work})")
             logits = drawn
-        self.plan.call(op, f"w.pick({logits}, next_token, position, next_position, {self.work})", 3000)
+        self.plan.call(op, f"w.pick({logits}, next_token, position, next_position, {self.work})")
         self.plan.outputs |= dict.fromkeys(("next_token", "next_position"), ((1, 1), "int32"))

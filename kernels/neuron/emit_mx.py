@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.kernels.neuron import layout
-from reverie.kernels.neuron.emit import CYCLES_PER_NS, HALF, named
+from reverie.kernels.neuron.emit import HALF, named
 from reverie.kernels.neuron.layout import Bytes
 from reverie.kernels.neuron.nkisim import mx
 from reverie.kernels.reference_lanes import unpacked
@@ -61,8 +61,8 @@ def conv(video: Video, op: str, task: Conv, names: tuple[str, str, str]) -> None
     end = at + HALF
     video.plan.inputs |= {f"{name}_mx": packed, f"{name}_scales": scales}
     width = packed.shape[1]
-    video.plan.call(op, f"{name}_w = v.load({name}_mx, 128, 0, {width}, nl.float8_e4m3fn_x4, {at})", width)
-    video.plan.call(op, f"{name}_s = v.load({name}_scales, 128, 0, {width}, nl.uint8, {at + 4 * width})", width)
+    video.plan.call(op, f"{name}_w = v.load({name}_mx, 128, 0, {width}, nl.float8_e4m3fn_x4, {at})")
+    video.plan.call(op, f"{name}_s = v.load({name}_scales, 128, 0, {width}, nl.uint8, {at + 4 * width})")
     numbers, behind = layout.conv_vectors(task, video.get, less_zero=True), at + 64 * -(-5 * width // 64)
     vectors, place = video.fetch(op, 1, numbers, behind)
     scratch, place = place, place + 4 * 4096
@@ -80,6 +80,5 @@ def conv(video: Video, op: str, task: Conv, names: tuple[str, str, str]) -> None
             video.plan.call(
                 op, f"q.linear({name}_x, {name}_w, {name}_s, {vectors}, {skip}, {y}, {task.outs}, {c}, {m}, "
                 f"{task.activation}, {n0}, {n1}, {made}, {scratch}, {video.banks})",
-                len(sizes) * (n1 - n0) / CYCLES_PER_NS,
             )  # fmt: skip
             video.banks += 1

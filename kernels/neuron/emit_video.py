@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.kernels.neuron import emit_attention, emit_mx, layout
-from reverie.kernels.neuron.emit import BYTES_PER_NS, CYCLES_PER_NS, HALF, VIDEO_AT, Map, Place, Plan, named, operators
+from reverie.kernels.neuron.emit import HALF, VIDEO_AT, Map, Place, Plan, Wanted, named, operators
 from reverie.kernels.neuron.layout import Bytes, chunk
 from reverie.kernels.program import Program, Role
 from reverie.kernels.tasks import Conv, Modulate, Picture, Ref, Task, Unshuffle
 from reverie.kernels.validate import validate
 
 SCRATCH = 4 * 4096  # bytes of an operator's epilogue
-CALL_NS = 3000  # TensorE's time in one call, about: the LLM's calls go between them
 
 
 def all_rows(tasks: Sequence[Task]) -> int:
@@ -75,8 +74,7 @@ class Video:
         first, width = self.put(which, array)
         source, kind, size = (("video_weights", "nl.bfloat16", 2), ("video_vectors", "nl.float32", 4))[which]
         name = f"{named(op)}_{'wv'[which]}"
-        cost = 128 * size * width / BYTES_PER_NS
-        self.plan.call(op, f"{name} = v.load({source}, 128, {first}, {width}, {kind}, {at})", cost)
+        self.plan.call(op, f"{name} = v.load({source}, 128, {first}, {width}, {kind}, {at})")
         return name, at + -(-size * width // 64) * 64
 
     def output(self, op: str, ref: Ref, channels: int, pixels: int) -> str:
@@ -101,7 +99,7 @@ class Video:
         if buffer.role in (Role.ARENA, Role.OUTPUT):
             raise ValueError(f"{buffer.name} at {ref.offset} is read before it is written")
         name = f"{named(buffer.name)}_{ref.offset}" if ref.offset else named(buffer.name)
-        self.plan.inputs[name] = None
+        self.plan.inputs[name] = Wanted((channels, pixels), "int8" if signed else "uint8")
         self.plan.reads[name] = Place(self.program, ref, channels, pixels, signed)
         return name
 
@@ -111,8 +109,8 @@ class Video:
         """Nothing, or a copy: whoever launches gives the picture channel-major, (16, pixels)."""
         task = tasks[0]
         assert isinstance(task, Unshuffle)
-        self.plan.inputs["frame"] = None
         pixels = task.width // 2 * all_rows(tasks)
+        self.plan.inputs["frame"] = Wanted((16, pixels), "uint8")
         self.maps[task.y] = Map("frame", 16, pixels)
         if self.program.buffers[task.y.buffer].role is Role.OUTPUT:
             self.plan.call(op, f"nisa.dma_copy({self.output(op, task.y, 16, pixels)}, frame)")
@@ -170,27 +168,22 @@ class Video:
     def strip(
         self, op: str, task: Conv, read: str, names: tuple[str, str, str], span: tuple[int, int], at: int, scratch: int
     ) -> None:  # fmt: skip
-        """A strip that was read: a few rows a call, then what was made goes out."""
+        """A strip that was read: multiplied, then what was made goes out."""
         y, weights, vectors = names
         wide, columns, (groups, size) = 2 if task.shuffle else 1, task.columns(), layout.parts(task)
-        rows, passes = span[1] - span[0], self.weights[-1].shape[1] // task.outs
+        rows = span[1] - span[0]
         each = next(n for n in range(min(columns, 512), 0, -1) if columns % n == 0)
         lines = max(1, min(rows, 512 // each))
-        cost = passes * wide**2 * columns / CYCLES_PER_NS
-        step = max(1, int(CALL_NS / cost) // lines) * lines
         for c in range(groups // wide**2):
             made = f"{read}_{c}"
             self.plan.call(op, f"{made} = v.room({size}, {wide * rows}, {wide * columns}, {at})")
             at += -(-(wide**2) * rows * columns // 64) * 64
-            for a in range(0, rows, step):
-                b = min(a + step, rows)
-                numbers = (
-                    columns, each, lines, task.kernel, task.outs, c, wide, task.activation,
-                    layout.taps(task, self.pack), a, b, scratch, self.banks,
-                )  # fmt: skip
-                text = f"v.conv({read}, {made}, {weights}, {vectors}, {', '.join(map(str, numbers))})"
-                self.plan.call(op, text, cost * (b - a))
-                self.banks += wide**2 * -(-(b - a) // lines) * (columns // each)
+            numbers = (
+                columns, each, lines, task.kernel, task.outs, c, wide, task.activation, layout.taps(task, self.pack),
+                rows, scratch, self.banks,
+            )  # fmt: skip
+            self.plan.call(op, f"v.conv({read}, {made}, {weights}, {vectors}, {', '.join(map(str, numbers))})")
+            self.banks += wide**2 * -(-rows // lines) * (columns // each)
             self.plan.call(op, f"v.store({y}, {made}, {size * c}, {wide**2 * span[0] * columns})")
 
     def need(self, task: Conv, rows: int) -> tuple[int, int]:
@@ -221,7 +214,7 @@ class Video:
             n1 = min(n0 + 512, tokens)
             self.plan.call(
                 op, f"a.modulate({x}, {y}, {vectors}, ones, {tokens}, {task.width}, {size}, {float(task.x_zero)}, "
-                f"{task.y_zero}, epsilon, {n0}, {n1}, {place})", 4 * (n1 - n0),
+                f"{task.y_zero}, epsilon, {n0}, {n1}, {place})",
             )  # fmt: skip
 
     def heads(self, op: str, tasks: Sequence[Task]) -> None:
@@ -234,17 +227,17 @@ class Video:
         task = tasks[0]
         assert isinstance(task, Picture)
         pixels = task.width // 2 * all_rows(tasks)
-        self.plan.inputs["frame"] = None
+        self.plan.inputs["frame"] = Wanted((16, pixels), "uint8")
         source, residual = "frame", self.source(task.residual, 16, pixels)
         y, at = self.output(op, task.y, 12, pixels), self.half()
         self.plan.writes.pop(y, None)  # cells of pixels, not a map: see feed.py
         vectors, place = self.fetch(op, 1, layout.picture_vectors(task, self.get), at)
         self.plan.inputs["colour"] = layout.picture_matrix(task, self.get)
-        self.plan.call(op, f"matrix = v.load(colour, 96, 0, 96, nl.float32, {place})", 10)
+        self.plan.call(op, f"matrix = v.load(colour, 96, 0, 96, nl.float32, {place})")
         span = pixels // 8
         for i, n0 in enumerate(range(0, span, 512)):
             n1 = min(n0 + 512, span)
             self.plan.call(
                 op, f"v.picture({source}, {residual}, {y}, {vectors}[0:96, :], matrix, {span}, {n0}, {n1}, "
-                f"{place + 384 + 6144 * (i % 4)})", 4 * (n1 - n0) / CYCLES_PER_NS,
+                f"{place + 384 + 6144 * (i % 4)})",
             )  # fmt: skip

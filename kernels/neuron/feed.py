@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.kernels.neuron import layout
-from reverie.kernels.neuron.emit import Kernel, Place, Tall
+from reverie.kernels.neuron.emit import Kernel, Place, Tall, Wanted
 from reverie.kernels.neuron.layout import Bytes
 from reverie.kernels.program import Program
 from reverie.kernels.tasks import (
@@ -35,7 +35,7 @@ def feed(kernel: Kernel, *models: tuple[Program, Bytes], **more: NDArray[Any]) -
     given: dict[str, NDArray[Any]] = dict(more)
     for program, get in models:
         given |= _filled(kernel, program, get)
-    return {name: given[name] if array is None else array for name, array in kernel.inputs.items()}
+    return {name: given[name] if isinstance(array, Wanted) else array for name, array in kernel.inputs.items()}
 
 
 def paired(kernel: Kernel, one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

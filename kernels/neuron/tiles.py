@@ -147,9 +147,9 @@ def store(y: Any, made: Any, channel: int, first: int) -> None:
 
 def conv(
     read: tuple[Any, ...], shown: Any, weights: Any, vectors: Any, columns: int, each: int, lines: int, kernel: int,
-    outs: int, chunk: int, wide: int, active: int, taps: int, a0: int, a1: int, scratch: int, turn: int,
+    outs: int, chunk: int, wide: int, active: int, taps: int, rows: int, scratch: int, turn: int,
 ) -> None:  # fmt: skip
-    """Rows a0 to a1 of a strip: one chunk of outs (of each corner, if they become 2x2 pixels) from what `strips` read.
+    """The rows of a strip: one chunk of outs (of each corner, if they become 2x2 pixels) from what `strips` read.
 
     weights: (128, passes * outs) in SBUF, pass by pass; each, lines: columns and rows of one tile of sums; scratch:
     where the epilogue works.
@@ -158,8 +158,8 @@ def conv(
     m, corner, bank = shown.shape[0], outs // (wide * wide), turn
     for part in range(wide * wide):
         first, dy, dx = part * corner + chunk * m, part // 2, part % 2
-        for a in range(a0, a1, lines):
-            b = min(a + lines, a1)
+        for a in range(0, rows, lines):
+            b = min(a + lines, rows)
             for c in range(0, columns, each):
                 d = c + each
                 acc = nl.ndarray(

@@ -59,16 +59,16 @@ class Clock:
             default=0.0,
         )
 
-    def earliest(self, one: Issued) -> float:
-        """When it could begin if it came next; of a transfer, when it could be asked for."""
-        return self.ready(one) if one.engine == "dma" else max(self.free[one.engine], self.ready(one))
+    def place(self, one: Issued, ready: float | None = None) -> Event:
+        """In order on its engine, after what it must wait for; DMA goes where the bus is free.
 
-    def place(self, one: Issued) -> Event:
-        """In order on its engine, after what it must wait for; DMA goes where the bus is free."""
+        Args: ready: what `ready` says, where it is known.
+        """
+        ready = self.ready(one) if ready is None else ready
         if one.engine == "dma":
-            begin = self.bus.place(self.ready(one) + self.constants["dma.fixed_ns"], one.ns)
+            begin = self.bus.place(ready + self.constants["dma.fixed_ns"], one.ns)
         else:
-            begin = max(self.free[one.engine], self.ready(one))
+            begin = max(self.free[one.engine], ready)
             self.free[one.engine] = begin + one.ns
         end = begin + one.ns
         done = end + one.latency_ns + self.constants["semaphore_ns"]
@@ -84,26 +84,31 @@ class Clock:
         return self.hazards[key]
 
 
-def merged(issued: Sequence[Issued], constants: Mapping[str, float]) -> list[Event]:
-    """The same instructions in another order: each model's in their own, the next always the one that can begin first.
-
-    This is what a compiler may do that reorders independent instructions, as NKI's is said to; how well it does is not
-    known.  What belongs to no model comes first.
+def merged(issued: Sequence[Issued], constants: Mapping[str, float]) -> list[int]:
+    """Numbers of the same instructions in another order: each model's in their own, the next always the one that can
+    begin first.  What belongs to no model comes first.
 
     Raises: ValueError if two models share memory that one writes: their order would matter.
     """
     apart(issued)
-    clock, events = Clock(constants), []
-    queues: dict[str, deque[Issued]] = defaultdict(deque)
-    for one in issued:
+    clock, order = Clock(constants), []
+    queues: dict[str, deque[int]] = defaultdict(deque)
+    for number, one in enumerate(issued):
         if one.model:
-            queues[one.model].append(one)
+            queues[one.model].append(number)
         else:
-            events.append(clock.place(one))
-    while waiting := [queue for queue in queues.values() if queue]:
-        queue = min(waiting, key=lambda queue: clock.earliest(queue[0]))
-        events.append(clock.place(queue.popleft()))
-    return events
+            order.append(number)
+            clock.place(one)
+    ready = {model: clock.ready(issued[queue[0]]) for model, queue in queues.items()}
+    while ready:
+        model = min(ready, key=lambda model: max(ready[model], clock.free[issued[queues[model][0]].engine]))
+        order.append(queues[model].popleft())
+        clock.place(issued[order[-1]], ready[model])
+        if queues[model]:  # the other models' next ones wait for nothing of this one's
+            ready[model] = clock.ready(issued[queues[model][0]])
+        else:
+            del ready[model]
+    return order
 
 
 def apart(issued: Sequence[Issued]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reverie.kernels.neuron.nkisim import mx
 from reverie.kernels.neuron.nkisim.machine import machine
 from reverie.kernels.neuron.nkisim.rules import F, engine, flat, free, onchip, refuse
-from reverie.kernels.neuron.nkisim.tensor import NkiTensor
+from reverie.kernels.neuron.nkisim.tensor import NkiTensor, Violation
 
 
 def nc_matmul(
@@ -25,11 +25,13 @@ def nc_matmul(
     """dst[PSUM] (+)= stationary(K, M).T @ moving(K, N); `accumulate` adds to what the bank holds."""
     k, n = moving.shape[0], free(moving)
     _matmul_rules(dst, stationary, moving, free(stationary), n)
-    refuse(stationary.shape[0] != k, f"nc_matmul contracts {stationary.shape[0]} with {k} partitions")
-    wide = [np.dtype(t.dtype) == np.float32 for t in (stationary, moving)]
+    if stationary.shape[0] != k:
+        raise Violation(f"nc_matmul contracts {stationary.shape[0]} with {k} partitions")
+    wide = [t.dtype == np.float32 for t in (stationary, moving)]
     refuse(wide[0] != wide[1], "nc_matmul: both operands are float32, or neither is")
     for t in (stationary, moving):
-        refuse(np.issubdtype(t.dtype, np.integer), f"nc_matmul takes floats, {t.block.name} holds {t.dtype}")
+        if t.dtype.kind in "iu":
+            raise Violation(f"nc_matmul takes floats, {t.block.name} holds {t.dtype}")
     factor = machine().constants["tensor.fp32_factor"] if wide[0] else 1
     _multiply("nc_matmul", dst, [stationary, moving], n, factor, k * free(stationary) * n)
     if machine().computing:
@@ -60,17 +62,23 @@ def _mx(data: NkiTensor, scale: NkiTensor) -> NDArray[np.float32]:
 
 
 def _matmul_rules(dst: NkiTensor, stationary: NkiTensor, moving: NkiTensor, m: int, n: int) -> None:
+    """Messages are made where a rule is broken only: there are more products than anything else."""
     onchip(dst, stationary, moving)
-    refuse(dst.buffer != "psum", f"matmuls write PSUM, {dst.block.name} lies in {dst.buffer}")
-    refuse(any(t.buffer != "sbuf" for t in (stationary, moving)), "matmuls read SBUF")
-    refuse(m > 128 or n > 512, f"a matmul has at most 128 x 512 results, got {m} x {n}")
-    refuse((dst.shape[0], free(dst)) != (m, n), f"the result is {m} x {n}, {dst.block.name} is {dst.shape}")
-    refuse(dst.dtype != np.float32, f"PSUM accumulates float32, {dst.block.name} holds {dst.dtype}")
+    if dst.buffer != "psum":
+        raise Violation(f"matmuls write PSUM, {dst.block.name} lies in {dst.buffer}")
+    if stationary.buffer != "sbuf" or moving.buffer != "sbuf":
+        raise Violation("matmuls read SBUF")
+    if m > 128 or n > 512:
+        raise Violation(f"a matmul has at most 128 x 512 results, got {m} x {n}")
+    if (dst.shape[0], free(dst)) != (m, n):
+        raise Violation(f"the result is {m} x {n}, {dst.block.name} is {dst.shape}")
+    if dst.dtype != np.float32:
+        raise Violation(f"PSUM accumulates float32, {dst.block.name} holds {dst.dtype}")
     box, bank = dst.box(), int(machine().constants["memory.psum_bank_bytes"])
-    refuse(
-        box.column // bank != (box.column_end - 1) // bank,
-        f"{dst.block.name} spans two banks of PSUM: bytes {box.column} to {box.column_end}",
-    )
+    if box.column // bank != (box.column_end - 1) // bank:
+        raise Violation(
+            f"{dst.block.name} spans two banks of PSUM: bytes {box.column} to {box.column_end}",
+        )
 
 
 def _multiply(name: str, dst: NkiTensor, reads: Sequence[NkiTensor], n: int, factor: float, macs: int) -> None:

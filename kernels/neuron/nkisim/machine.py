@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,16 +22,17 @@ class Machine:
     Args:
         constants: of the cycle model and the memories, by name.
         computing: False leaves out all arithmetic: only rules and clock.
+        clocked: False leaves out the clock: instructions are only noted.
         core, shared: of a pair of cores: which one this is, and the tensors off chip that both have.
     """
 
     def __init__(
         self, constants: dict[str, float] | None = None, computing: bool = True, core: int = 0,
-        shared: dict[str, NkiTensor] | None = None,
+        shared: dict[str, NkiTensor] | None = None, clocked: bool = True,
     ) -> None:  # fmt: skip
         self.core, self.shared = core, shared
         c = self.constants = constants or values()
-        self.computing, self.label = computing, ""
+        self.computing, self.clocked, self.label = computing, clocked, ""
         partitions = int(c["memory.partitions"])
         sizes = {"sbuf": int(c["memory.sbuf_bytes"]), "psum": int(c["memory.psum_bytes"])}
         self.usable = {"sbuf": int(c["memory.sbuf_usable_bytes"]), "psum": sizes["psum"]}
@@ -56,7 +58,7 @@ class Machine:
         kind, shape = np.dtype(dtype), tuple(int(n) for n in shape)
         if len(shape) < 2 or min(shape) < 1:
             raise Violation(f"{name}: a tensor on chip has a partition and a free dimension, got {shape}")
-        size = int(np.prod(shape[1:])) * kind.itemsize
+        size = math.prod(shape[1:]) * kind.itemsize
         partition, begin = address if address is not None else (0, self._gap(space, size))
         if partition + shape[0] > len(self.memory[space]) or begin < 0 or begin + size > self.usable[space]:
             raise Violation(
@@ -102,7 +104,8 @@ class Machine:
         """Take an instruction in the order of the program."""
         boxes = tuple(t.box() for t in reads), tuple(t.box() for t in writes)
         self.issued.append(Issued(engine, name, self.label, ns, *boxes, latency_ns, macs))
-        self.events.append(self.clock.place(self.issued[-1]))
+        if self.clocked:
+            self.events.append(self.clock.place(self.issued[-1]))
 
 
 CURRENT: list[Machine] = []

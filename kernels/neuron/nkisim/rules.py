@@ -5,6 +5,7 @@ P partitions, N free elements.  Engines compute in float32 and round when they s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
@@ -46,12 +47,14 @@ def refuse(when: bool, reason: str) -> None:
 
 def onchip(*tensors: NkiTensor) -> None:
     for t in tensors:
-        refuse(not t.onchip, f"{t.block.name} lies in {t.buffer}: engines read and write SBUF and PSUM only")
-        refuse(t.shape[0] > 128, f"{t.block.name} spans {t.shape[0]} partitions, there are 128")
+        if not t.onchip:
+            raise Violation(f"{t.block.name} lies in {t.buffer}: engines read and write SBUF and PSUM only")
+        if t.shape[0] > 128:
+            raise Violation(f"{t.block.name} spans {t.shape[0]} partitions, there are 128")
 
 
 def free(t: NkiTensor) -> int:
-    return int(np.prod(t.shape[1:]))
+    return math.prod(t.shape[1:])
 
 
 def flat(t: NkiTensor) -> NDArray[np.float32]:

@@ -17,6 +17,10 @@ class Violation(Exception):
     """The kernel does what the hardware or the language does not allow."""
 
 
+def address(array: NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
 class Block:
     """Memory that `nl.ndarray` gave out."""
 
@@ -24,6 +28,7 @@ class Block:
         """Args: base: the whole memory; rows: first partition and the one after the last; begin, end: bytes in each."""
         self.space, self.name, self.base = space, name, base
         self.rows, self.begin, self.end = rows, begin, end
+        self.first = address(base)
         self.taken_by = ""  # who was put over it since
 
     def alive(self) -> None:
@@ -123,7 +128,7 @@ class NkiTensor:
         """The bounds of what it touches."""
         self.block.alive()
         a, base = self.array, self.block.base
-        at = a.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+        at = address(a) - self.block.first
         row = base.strides[0] if base.ndim > 1 else base.nbytes or 1
         first, column = divmod(at, row)
         if a.ndim > 1 and base.ndim > 1 and abs(a.strides[0]) >= row:

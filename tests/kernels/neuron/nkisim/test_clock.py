@@ -1,4 +1,4 @@
-"""The bus, and instructions of models that are merged as a compiler may; single instructions: test_machine.py."""
+"""The bus, and the order in which instructions of two models are laid between one another; single instructions: test_machine.py."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ import pytest
 from reverie.kernels.neuron.constants import values
 from reverie.kernels.neuron.marks import mark
 from reverie.kernels.neuron.nkisim import shim
-from reverie.kernels.neuron.nkisim.clock import Bus, Event, Issued, merged
+from reverie.kernels.neuron.nkisim.clock import Bus, Clock, Event, Issued, merged
 from reverie.kernels.neuron.nkisim.machine import Machine
 
 C = values()
@@ -40,6 +40,11 @@ def traced(*chains: tuple[str, int, list[str]]) -> Machine:
     return shim.run(kernel, {"_": np.zeros((1, 1), np.float32)}, Machine(computing=False))[1]
 
 
+def placed(issued: list[Issued]) -> list[Event]:
+    clock = Clock(C)
+    return [clock.place(issued[number]) for number in merged(issued, C)]
+
+
 A = ("a", 0, ["vector", "scalar"] * 8)
 B = ("b", 4096, ["scalar", "vector"] * 5)
 
@@ -50,12 +55,12 @@ def ends(events: list[Event]) -> float:
 
 def test_one_model_keeps_the_programs_times() -> None:
     machine = traced(A)
-    assert merged(machine.issued, C) == machine.events
+    assert placed(machine.issued) == machine.events
 
 
 def test_two_models_are_merged_and_each_keeps_its_order() -> None:
     machine = traced(A, B)
-    events = merged(machine.issued, C)
+    events = placed(machine.issued)
     for model in "ab":
         mine = [[(e.engine, e.name) for e in each if e.label == f"{model}/op"] for each in (events, machine.events)]
         assert mine[0] == mine[1]
@@ -64,7 +69,7 @@ def test_two_models_are_merged_and_each_keeps_its_order() -> None:
 
 
 def test_an_engine_does_one_thing_at_a_time() -> None:
-    events = sorted(merged(traced(A, B).issued, C), key=lambda e: (e.engine, e.begin))
+    events = sorted(placed(traced(A, B).issued), key=lambda e: (e.engine, e.begin))
     for one, two in pairwise(events):
         assert one.engine != two.engine or two.begin >= one.end
 

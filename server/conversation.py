@@ -43,7 +43,8 @@ from reverie.server.trailers import Trailers
 NO_CAMERA_S = 6.0
 NO_CAMERA = (
     "no pictures have come from the camera since you are back: Decart's JS SDK stops the camera's track when it "
-    "reconnects; give it a new one with replaceVideoTrack(track)"
+    "reconnects, give it a new one with replaceVideoTrack(track); for its Python SDKs before 0.1, let the track's "
+    "stop() do nothing"
 )
 EMPTY = "the prompt is empty; set_image with nulls shows the camera"
 
@@ -187,7 +188,7 @@ class Conversation:
 
     def _is_back(self, before: Visit) -> None:
         self.visit = before
-        if self._hint.program.startswith("decart-js"):
+        if self._hint.program.startswith("decart-"):
             self._timer = asyncio.get_running_loop().call_later(NO_CAMERA_S, self._look_for_camera)
 
     def _look_for_camera(self) -> None:

@@ -19,14 +19,19 @@ from rig.node import Node, serve  # noqa: E402
 
 @cache
 def environment(requirement: str) -> Path:
-    """The Python of a virtual environment with one package.  Raises RuntimeError with pip's last words."""
+    """The Python of a virtual environment with one package.  Raises RuntimeError with pip's last words.
+
+    A file of its name beside this one pins what it needs.
+    """
+    pins = HERE / f"{requirement.replace('==', '-')}.txt"
+    wanted = ["--no-deps", "-r", str(pins)] if pins.exists() else [requirement]
     folder = CACHE / requirement.replace("==", "-").replace("[", "-").replace("]", "")
     python, done = folder / "bin" / "python", folder / "complete"
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
-        for command in (["-m", "venv", str(folder)],):
-            subprocess.run([sys.executable, *command], check=True, capture_output=True)
-        installed = subprocess.run([python, "-m", "pip", "install", "-q", requirement], capture_output=True, text=True)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
+        pip = [python, "-m", "pip", "install", "-q", "--no-compile", *wanted]
+        installed = subprocess.run(pip, capture_output=True, text=True)
         if installed.returncode:
             raise RuntimeError(f"{requirement} cannot be installed: {installed.stderr.strip()[-200:]}")
         done.touch()

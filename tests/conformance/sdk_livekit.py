@@ -8,6 +8,7 @@ import json
 import sys
 
 import numpy as np
+from crowd import waits_in_line
 from decart import DecartClient, ModelState, Prompt, SetInput, models
 from decart.realtime.client import RealtimeClient
 from decart.realtime.subscribe import SubscribeOptions
@@ -67,9 +68,10 @@ async def main() -> None:
         model=MODEL, on_remote_stream=screen.show, resolution="720p",
         initial_state=ModelState(prompt=Prompt(text="invert", enhance=False)),
     )  # fmt: skip
-    live = await RealtimeClient.connect(
-        base_url=client.realtime_base_url, api_key=client.api_key, local_track=track, options=options
+    connect = lambda key=client.api_key: RealtimeClient.connect(
+        base_url=client.realtime_base_url, api_key=key, local_track=track, options=options
     )
+    live = await connect()
     live.on("connection_change", states.append)
     SAW["prompt"], SAW["size"] = await screen.sees((55, 195, 195)), screen.size
     await live.set_prompt("green", enhance=False)
@@ -103,13 +105,12 @@ async def main() -> None:
     SAW["set_image null"] = await screen.sees((200, 60, 60))
     SAW["states"] = [str(state) for state in states]
     await live.disconnect()
+    SAW["waits in line"] = await waits_in_line(URL, connect)
     camera.cancel()
     token = await client.tokens.create(expires_in=60, allowed_models=["lucy-2.5"])
     SAW["token"] = token.api_key.startswith("ek_") and client.tokens.decode(token.token).user_id
     try:
-        await RealtimeClient.connect(
-            base_url=client.realtime_base_url, api_key="a.b.c", local_track=track, options=options
-        )
+        await connect("a.b.c")
     except Exception as error:
         SAW["refused"] = str(error)
     await client.close()

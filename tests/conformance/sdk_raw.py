@@ -7,6 +7,7 @@ import sys
 import av
 import numpy as np
 from aiortc import VideoStreamTrack
+from crowd import waits_in_line
 from decart import DecartClient, SetInput, models
 from decart.realtime.client import RealtimeClient
 from decart.realtime.subscribe import SubscribeOptions
@@ -24,6 +25,9 @@ class Camera(VideoStreamTrack):
         frame = av.VideoFrame.from_ndarray(np.full((240, 320, 3), (200, 60, 60), np.uint8), "rgb24")
         frame.pts, frame.time_base = pts, time_base
         return frame
+
+    def stop(self) -> None:
+        """Nothing: aiortc stops the track of a connection that ends, and the SDK goes on with it in the next one."""
 
 
 COLOURS: list[np.ndarray] = []
@@ -46,15 +50,25 @@ async def sees(colour: tuple[int, int, int]) -> bool:
     return False
 
 
+async def until(true: object) -> bool:
+    for _ in range(600):
+        if true():
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
 async def main() -> None:
     client = DecartClient(api_key="local", base_url=URL)
     options = RealtimeConnectOptions(
         model=models.realtime("mirage_v2"), on_remote_stream=show,
         initial_state=ModelState(prompt=Prompt(text="invert", enhance=False)),
     )  # fmt: skip
-    live = await RealtimeClient.connect(
-        base_url=URL.replace("http", "ws"), api_key=client.api_key, local_track=Camera(), options=options
+    connect = lambda key=client.api_key: RealtimeClient.connect(
+        base_url=URL.replace("http", "ws"), api_key=key, local_track=Camera(), options=options
     )
+    live, states = await connect(), []
+    live.on("connection_change", states.append)
     SAW["prompt"] = await sees((55, 195, 195))
     await live.set_prompt("green", enhance=False)
     SAW["set_prompt"] = await sees((11, 195, 39))
@@ -69,7 +83,19 @@ async def main() -> None:
     )  # fmt: skip
     SAW["viewer"] = await sees((0, 0, 195))
     await seat.disconnect()
+    live._manager._connection._ws._writer.transport.abort()  # the network goes
+    SAW["reconnects"] = await until(lambda: "reconnecting" in states and states[-1] in ("connected", "generating"))
+    COLOURS.clear()
+    SAW["keeps the picture"] = await sees((0, 0, 195))
     await live.disconnect()
+    SAW["waits in line"] = await waits_in_line(URL, connect)
+    try:
+        await connect("a.b.c")
+    except Exception as error:
+        SAW["refused"] = "Invalid API key" in str(error)
+    token = await client.tokens.create()
+    SAW["token"] = token.api_key.startswith("ek_")
+    await client.close()
 
 
 asyncio.run(main())

@@ -21,10 +21,11 @@ import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from reverie.client.rate import START, Budget
-from reverie.server.encoders import Encoded, Encoder
+from reverie.server.encoders import CLOCK_HZ, Encoded, Encoder
 from reverie.server.mailbox import Latest
 from reverie.server.metrics import Metrics
 from reverie.server.pictures import reformat
+from reverie.server.timing import SourceClock
 from reverie.server.trailers import Trailers
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,10 @@ class Reader(MediaStreamTrack):
         encoded = self._queue.popleft()
         return encoded if self.trailers is None else self.trailers.behind(encoded, self.codec)
 
+    def taken(self, timestamp: int) -> float:
+        """When the camera's picture with this timestamp was taken (monotonic)."""
+        return self._output.clock.time(timestamp / CLOCK_HZ)
+
     def moved(self) -> None:
         """It has another rendition now, whose pictures do not follow from those before."""
         self._lost = True
@@ -179,8 +184,9 @@ class Rendition:
 class Output:
     """The picture of one session.  Lives on the event loop."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self.metrics = metrics
+    def __init__(self, metrics: Metrics, clock: SourceClock | None = None) -> None:
+        """Args: clock: of the camera."""
+        self.metrics, self.clock = metrics, clock or SourceClock()
         self._watchers: set[Latest[av.VideoFrame]] = set()
         self._renditions: dict[tuple[str, int], Rendition] = {}
         self._readers: dict[Reader, Rendition | None] = {}

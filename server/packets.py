@@ -1,4 +1,4 @@
-"""An encoded picture to one viewer as SRTP packets, with as little work for each as Python allows.
+"""An encoded picture, or sound, to one viewer as SRTP packets, with as little work for each as Python allows.
 
 aiortc makes an object of every packet, writes its extensions anew and hands it on by itself.  Here a picture's packets
 share all but their numbers; one system call sends them where the kernel cuts them apart (UDP segmentation, Linux 4.18),
@@ -11,6 +11,7 @@ import asyncio
 import errno
 import socket
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ _cuts = hasattr(socket.socket, "sendmsg")  # whether the kernel does, as far as 
 
 
 def send_quickly(sender: Any) -> None:
-    """Let one of aiortc's senders of encoded pictures send them so, from its start."""
+    """Let one of aiortc's senders, whose track gives what is encoded, send it so, from its start."""
     sent: dict[int, tuple[int, bytes]] = {}  # the last packets, for who misses one
     again = sender._retransmit
 
@@ -52,7 +53,7 @@ def send_quickly(sender: Any) -> None:
                         sent[number % RTP_HISTORY_SIZE] = number, packet
                         number = (number + 1) & 0xFFFF
                     await _send(sender, packets)
-                    _count(sender, encoded)
+                    _count(sender, encoded, codec.clockRate)
         except (asyncio.CancelledError, ConnectionError, MediaStreamError):
             pass  # as aiortc's own
         finally:
@@ -128,9 +129,13 @@ def _at_once(transport: Any, run: Sequence[bytes], address: tuple[str, int]) -> 
     return True
 
 
-def _count(sender: Any, encoded: Any) -> None:
-    """For sender reports."""
+def _count(sender: Any, encoded: Any, clock_rate: int) -> None:
+    """For sender reports: now by the wall clock, and by the track's, on which picture and sound are as old as they are.
+
+    By these two a browser plays them together: what was taken together, whenever it was sent.
+    """
+    behind_s = time.monotonic() - sender.track.taken(encoded.timestamp)
     sender._RTCRtpSender__ntp_timestamp = clock.current_ntp_time()
-    sender._RTCRtpSender__rtp_timestamp = encoded.timestamp & 0xFFFFFFFF
+    sender._RTCRtpSender__rtp_timestamp = (encoded.timestamp + round(behind_s * clock_rate)) & 0xFFFFFFFF
     sender._RTCRtpSender__octet_count += sum(map(len, encoded.payloads))
     sender._RTCRtpSender__packet_count += len(encoded.payloads)

@@ -24,6 +24,7 @@ from reverie.server.gathering import NodePeerConnection, reach
 from reverie.server.output import Reader
 from reverie.server.packets import send_quickly
 from reverie.server.settings import Settings
+from reverie.server.sound import Ear
 
 
 def connection(settings: Settings, bundle: RTCBundlePolicy = RTCBundlePolicy.BALANCED) -> RTCPeerConnection:
@@ -40,15 +41,20 @@ def connection(settings: Settings, bundle: RTCBundlePolicy = RTCBundlePolicy.BAL
 
 
 def agree(connection: RTCPeerConnection) -> None:
-    """Once the codec is known: encoded pictures go as they are, in that codec."""
+    """Once codecs are known: encoded pictures go as they are, in that codec, and so does Opus."""
     for transceiver in connection.getTransceivers():
-        track = transceiver.sender.track
-        if isinstance(track, Reader) and transceiver._codecs:
-            known, track.codec = track.codec, transceiver._codecs[0].mimeType.split("/")[1].upper()
+        sender, track = transceiver.sender, transceiver.sender.track
+        codec = transceiver._codecs[0].mimeType.split("/")[1].upper() if transceiver._codecs else ""
+        if isinstance(track, Ear) and not track.opus and codec == "OPUS":
+            track.take_opus()
+            send_encoded(sender, lambda: None)
+            send_quickly(sender)
+        elif isinstance(track, Reader) and codec:
+            known, track.codec = track.codec, codec
             if not known:
-                send_encoded(transceiver.sender, track.ask_keyframe)
-                send_quickly(transceiver.sender)
-                _follow(connection, transceiver.sender, track)
+                send_encoded(sender, track.ask_keyframe)
+                send_quickly(sender)
+                _follow(connection, sender, track)
 
 
 def _follow(connection: RTCPeerConnection, sender: RTCRtpSender, reader: Reader) -> None:

@@ -75,9 +75,9 @@ class Session:
         self.ending = "disconnect"  # why it ends, once it does
         self.counts_camera = False  # whether generation begins with the first picture of any kind, as Decart's does
         self.tells_frames = False  # whether the client hears of every frame that goes out
-        self.output, self.sound = Output(metrics), Sound()
-        self.scene = Scene(model, words, metrics)  # what the camera shows
         self.clock, self._lag = SourceClock(), Lag()  # of the camera; of the picture behind it
+        self.output, self.sound = Output(metrics, self.clock), Sound()
+        self.scene = Scene(model, words, metrics)  # what the camera shows
         self.camera_frame: av.VideoFrame | None = None  # the newest, for who compares
         self.before: deque[av.VideoFrame] | None = None  # the last camera frames, where somebody compares
         self._model, self._engine, self._metrics = model, engine, metrics

@@ -7,16 +7,28 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import av
+from aiortc.codecs.opus import OpusEncoder
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from reverie.server.timing import SourceClock
 
 BACKLOG = 50  # frames that a listener may leave unread: 1 s of 20 ms frames
 KEPT = 500  # frames that a recording may leave unread: 10 s
+OPUS_HZ = 48_000
 
 Heard = tuple[float, av.AudioFrame]  # when it was taken (monotonic, as the picture), and the frame
+
+
+@dataclass(frozen=True, slots=True)
+class Opus:
+    """20 ms of sound, encoded once for all listeners."""
+
+    payloads: list[bytes]  # of its one RTP packet
+    timestamp: int  # RTP, 48 kHz: that of the source's first sample
 
 
 class Ear(MediaStreamTrack):
@@ -27,22 +39,30 @@ class Ear(MediaStreamTrack):
     def __init__(self, sound: Sound) -> None:
         super().__init__()
         self._sound = sound
-        self._frames: deque[Heard] = deque(maxlen=BACKLOG)
+        self._frames: deque[av.AudioFrame | Opus] = deque(maxlen=BACKLOG)
         self._ready = asyncio.Event()
+        self.opus = False
 
-    def put(self, heard: Heard) -> None:
-        self._frames.append(heard)
+    def take_opus(self) -> None:
+        """From now on what comes is encoded."""
+        self.opus = True
+        self._frames.clear()
+
+    def put(self, frame: av.AudioFrame | Opus) -> None:
+        self._frames.append(frame)
         self._ready.set()
 
-    async def recv(self) -> av.AudioFrame:
+    async def recv(self) -> av.AudioFrame | Opus:  # type: ignore[override]
         while not self._frames:
             if self.readyState != "live":
                 raise MediaStreamError
             self._ready.clear()
             await self._ready.wait()
-        taken, frame = self._frames.popleft()
-        await asyncio.sleep(taken + self._sound.delay_s - time.monotonic())
-        return frame
+        return self._frames.popleft()
+
+    def taken(self, timestamp: int) -> float:
+        """When what has this timestamp was taken (monotonic)."""
+        return self._sound.clock.time(timestamp / OPUS_HZ)
 
     def stop(self) -> None:
         super().stop()
@@ -56,26 +76,42 @@ class Sound:
     def __init__(self) -> None:
         self.delay_s = 0.0  # of the picture, as the session measures it
         self.live = False  # whether there is a source
+        self.clock = SourceClock()
         self._ears: set[Ear] = set()
         self._keeping: list[deque[Heard]] = []
 
     async def feed(self, track: MediaStreamTrack) -> None:
         """Until the source ends."""
-        clock, self.live = SourceClock(), True
+        loop, self.clock, self.live = asyncio.get_running_loop(), SourceClock(), True
+        held: asyncio.Queue[tuple[float, av.AudioFrame, list[Opus]]] = asyncio.Queue()
+        releasing = asyncio.create_task(self._release(held))
+        encoder: Encoder | None = None
         try:
             while True:
                 frame = await track.recv()
                 assert isinstance(frame, av.AudioFrame) and frame.pts is not None and frame.time_base is not None
                 length_s = frame.samples / frame.sample_rate  # its first sample is so much older than its arrival
-                taken = clock.arrived(float(frame.pts * frame.time_base) + length_s, time.monotonic()) - length_s
-                for ear in self._ears:
-                    ear.put((taken, frame))
+                taken = self.clock.arrived(seconds(frame) + length_s, time.monotonic()) - length_s
                 for kept in self._keeping:
                     kept.append((taken, frame))
+                encoder = (encoder or Encoder()) if any(ear.opus for ear in self._ears) else None
+                encoded = [] if encoder is None else await loop.run_in_executor(None, encoder.encode, frame)
+                held.put_nowait((taken, frame, encoded))
         except MediaStreamError:
-            return
+            await held.join()
         finally:
+            releasing.cancel()
             self.live = False
+
+    async def _release(self, held: asyncio.Queue[tuple[float, av.AudioFrame, list[Opus]]]) -> None:
+        """To the listeners, when its picture is shown."""
+        while True:
+            taken, frame, encoded = await held.get()
+            await asyncio.sleep(taken + self.delay_s - time.monotonic())
+            for ear in tuple(self._ears):
+                for each in encoded if ear.opus else (frame,):
+                    ear.put(each)
+            held.task_done()
 
     def listen(self) -> Ear:
         ear = Ear(self)
@@ -98,3 +134,27 @@ class Sound:
     def close(self) -> None:
         for ear in tuple(self._ears):
             ear.stop()
+
+
+class Encoder:
+    """Opus for all listeners.  One thread at a time may call it."""
+
+    def __init__(self) -> None:
+        self._opus = OpusEncoder()
+        self._began: int | None = None  # the first frame's time
+        self._early: int | None = None  # the codec's own times begin before it
+
+    def encode(self, frame: av.AudioFrame) -> list[Opus]:
+        """Of 20 ms each, whatever length the frames have."""
+        if self._began is None:
+            self._began = round(seconds(frame) * OPUS_HZ)
+        parts: list[Any] = self._opus.resampler.resample(frame)
+        packets = [packet for part in parts for packet in self._opus.codec.encode(part)]
+        if packets and self._early is None:
+            self._early = self._began - packets[0].pts
+        return [Opus([bytes(packet)], packet.pts + (self._early or 0)) for packet in packets]
+
+
+def seconds(frame: av.AudioFrame) -> float:
+    """Its time by its source's clock."""
+    return float(frame.pts * frame.time_base)  # type: ignore[operator]

@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from aioice.ice import StunProtocol
-from aiortc import clock
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RTP_HISTORY_SIZE, RtpPacket
 from aiortc.utils import random16
 
 HEADER = struct.Struct("!BBHLL")
+NTP_S = 2_208_988_800  # from 1900 to 1970
 SOL_UDP, UDP_SEGMENT = 17, 103
 MOST = 60_000  # bytes of one call; the kernel takes 64 packets
 NOT_HERE = {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ENOTSUP}
@@ -42,13 +42,13 @@ def send_quickly(sender: Any) -> None:
 
     async def run(codec: Any) -> None:
         sender._RTCRtpSender__rtp_started.set()
-        number = random16()
+        number, headers = random16(), Headers(sender, codec.payloadType)
         try:
             while True:
                 if sender.track is None:
                     await asyncio.sleep(0.02)
                 elif (encoded := await sender._next_encoded_frame(codec)) is not None:
-                    packets = packed(sender, codec.payloadType, number, encoded)
+                    packets = headers.packed(number, encoded)
                     for packet in packets:
                         sent[number % RTP_HISTORY_SIZE] = number, packet
                         number = (number + 1) & 0xFFFF
@@ -64,20 +64,38 @@ def send_quickly(sender: Any) -> None:
     sender._retransmit, sender._run_rtp = resend, run
 
 
-def packed(sender: Any, payload_type: int, number: int, encoded: Any) -> list[bytes]:
-    """RTP packets of a picture, the first with this sequence number."""
-    first = RtpPacket(payload_type=payload_type)
-    first.extensions.abs_send_time = (clock.current_ntp_time() >> 14) & 0xFFFFFF
-    first.extensions.mid = sender._RTCRtpSender__mid
-    head = first.serialize(sender._RTCRtpSender__rtp_header_extensions_map)
-    flags, extensions = head[0], head[HEADER.size :]
-    timestamp, ssrc, last = encoded.timestamp & 0xFFFFFFFF, sender._ssrc, len(encoded.payloads) - 1
-    return [
-        HEADER.pack(flags, payload_type | (i == last) << 7, (number + i) & 0xFFFF, timestamp, ssrc)
-        + extensions
-        + payload
-        for i, payload in enumerate(encoded.payloads)
-    ]
+class Headers:
+    """Of one sender's packets; all that does not change is written once."""
+
+    def __init__(self, sender: Any, payload_type: int) -> None:
+        self._payload_type, self._ssrc = payload_type, sender._ssrc
+        first, last = (_header(sender, payload_type, sent) for sent in (0, 0xFFFFFF))
+        self._flags, self._extensions = first[0], first[HEADER.size :]
+        differ = [n for n, (a, b) in enumerate(zip(first, last, strict=True)) if a != b]
+        self._sent_at = differ[0] - HEADER.size if differ else None  # where the time of sending is
+
+    def packed(self, number: int, encoded: Any) -> list[bytes]:
+        """RTP packets of a picture, the first with this sequence number."""
+        extensions, at = self._extensions, self._sent_at
+        if at is not None:
+            sent = (int(time.time() * (1 << 18)) & 0xFFFFFF).to_bytes(3, "big")
+            extensions = extensions[:at] + sent + extensions[at + 3 :]
+        timestamp, last = encoded.timestamp & 0xFFFFFFFF, len(encoded.payloads) - 1
+        return [
+            HEADER.pack(
+                self._flags, self._payload_type | (i == last) << 7, (number + i) & 0xFFFF, timestamp, self._ssrc
+            )
+            + extensions
+            + payload
+            for i, payload in enumerate(encoded.payloads)
+        ]
+
+
+def _header(sender: Any, payload_type: int, sent: int) -> bytes:
+    """As aiortc writes it.  Args: sent: when, in 2**-18 s, the last 24 bits."""
+    packet = RtpPacket(payload_type=payload_type)
+    packet.extensions.abs_send_time, packet.extensions.mid = sent, sender._RTCRtpSender__mid
+    return packet.serialize(sender._RTCRtpSender__rtp_header_extensions_map)
 
 
 async def _send(sender: Any, packets: Sequence[bytes]) -> None:
@@ -135,7 +153,7 @@ def _count(sender: Any, encoded: Any, clock_rate: int) -> None:
     By these two a browser plays them together: what was taken together, whenever it was sent.
     """
     behind_s = time.monotonic() - sender.track.taken(encoded.timestamp)
-    sender._RTCRtpSender__ntp_timestamp = clock.current_ntp_time()
+    sender._RTCRtpSender__ntp_timestamp = int((time.time() + NTP_S) * (1 << 32))
     sender._RTCRtpSender__rtp_timestamp = (encoded.timestamp + round(behind_s * clock_rate)) & 0xFFFFFFFF
     sender._RTCRtpSender__octet_count += sum(map(len, encoded.payloads))
     sender._RTCRtpSender__packet_count += len(encoded.payloads)

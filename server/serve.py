@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import ipaddress
 import logging
 import signal
@@ -91,7 +92,15 @@ def _serve(listening: socket.socket, settings: Settings, loading: Future[Warm] |
         ours.app.state.access.door = lan.Door(lambda token: print(lan.invitation(ours.url, token), flush=True))
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends cleanly, then raises them once more
         signal.signal(number, lambda *_: None)
+    _collect_seldom()
     asyncio.run(ours.server.serve(sockets=[listening]))
+
+
+def _collect_seldom() -> None:
+    """Python looks for cycles after 700 new objects: a seventh of the event loop's time with ten viewers."""
+    gc.collect()
+    gc.freeze()  # what stands now stays
+    gc.set_threshold(20_000, 10, 10)
 
 
 def exposed(settings: Settings, host: str) -> str:

@@ -80,6 +80,8 @@ async def received(at_once: Callable[..., bool] | None, patch: pytest.MonkeyPatc
     await sender._retransmit(got[3].sequence_number)
     await sender._retransmit((got[3].sequence_number - 100) & 0xFFFF)  # never sent
     await until(21)
+    reported = (sender._RTCRtpSender__rtp_timestamp - 3000 - 2 * 90_000) & 0xFFFFFFFF  # now, not when it was taken
+    assert min(reported, 2**32 - reported) < 90
     stats = await sender.getStats()
     assert next(each for each in stats.values() if each.type == "outbound-rtp").packetsSent == 20
     await sending.close()

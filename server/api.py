@@ -17,7 +17,7 @@ from reverie.server import (
     jobs_api,
     models_api,
     recordings_api,
-    room_door,
+    rooms_api,
     sessions_api,
     speech_api,
     tokens_api,
@@ -61,7 +61,7 @@ def make(state: State) -> FastAPI:
     api.include_router(recordings_api.router)
     api.include_router(sessions_api.router)
     api.include_router(search_api.router)
-    api.include_router(room_door.router)
+    api.include_router(rooms_api.router)
     api.include_router(files_api.router)
     api.include_router(models_api.router)
     api.include_router(jobs_api.router)

@@ -18,11 +18,12 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from reverie.client import rtc_tuning
-from reverie.server import api, lan, livekit, livekit_sdp, remote, whep, whip
+from reverie.server import lan, livekit, livekit_sdp, remote, whep, whip
 from reverie.server.access import Access
 from reverie.server.body_limit import BodyLimit
 from reverie.server.gate import Gate
 from reverie.server.guard import Guard
+from reverie.server.later_api import LaterApi
 from reverie.server.loading import Warm
 from reverie.server.metrics import CONTENT_TYPE
 from reverie.server.node import Node
@@ -60,7 +61,7 @@ def make(settings: Settings, loading: Future[Warm] | None = None) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(ENCODERS, "encode"))
         node = app.state.node = Node(settings, loading)
-        tasks = asyncio.create_task(node.fleet.run()), asyncio.create_task(node.warm())
+        tasks = asyncio.create_task(node.fleet.run()), asyncio.create_task(_begin(app))
         yield
         await _cancelled(tasks)
         await node.close()
@@ -99,8 +100,15 @@ def make(settings: Settings, loading: Future[Warm] | None = None) -> Starlette:
         lifespan=lifespan,
     )
     app.state.access = access
-    app.mount("", api.make(app.state))
+    app.state.api = LaterApi(app.state)
+    app.mount("", app.state.api)
     return app
+
+
+async def _begin(app: Starlette) -> None:
+    """The model, then what a first visitor need not wait for."""
+    await app.state.node.warm()
+    await asyncio.to_thread(app.state.api.made)
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -3,69 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import mimetypes
 import re
-import secrets
-import time
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from reverie.server.access import caller_of
 from reverie.server.errors import Refused
+from reverie.server.files import Files, Stored
 
 router = APIRouter(prefix="/v1/files")
 DAY_S, LEAST_TTL_S, MOST_TTL_S = 86_400, 60, 2_592_000
-ID = re.compile(r"file_[A-Za-z0-9_-]{16,40}")
-
-
-class Stored(BaseModel):
-    id: str
-    filename: str
-    mime_type: str
-    size_bytes: int
-    created_at: str
-    expires_at: str | None = None
-
-
-class Files:
-    """A folder per tenant; beside each file lies what is known of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def put(self, tenant: str, data: bytes, filename: str, mime_type: str, ttl_s: int | None) -> Stored:
-        now = time.time()
-        stored = Stored(
-            id=f"file_{secrets.token_urlsafe(18)}", filename=Path(filename or "upload").name[:200],
-            mime_type=mime_type, size_bytes=len(data), created_at=_iso(now),
-            expires_at=_iso(now + ttl_s) if ttl_s else None,
-        )  # fmt: skip
-        folder = self._folder / tenant
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / stored.id).write_bytes(data)
-        (folder / f"{stored.id}.json").write_text(stored.model_dump_json())
-        return stored
-
-    def find(self, tenant: str, name: str) -> tuple[Stored, Path] | None:
-        """None if it is not there, not theirs or over."""
-        path = self._folder / tenant / name
-        if not ID.fullmatch(name) or not path.is_file():
-            return None
-        stored = Stored.model_validate(json.loads(path.with_name(f"{name}.json").read_text()))
-        if stored.expires_at and datetime.fromisoformat(stored.expires_at) < datetime.now(UTC):
-            self.remove(tenant, name)
-            return None
-        return stored, path
-
-    def remove(self, tenant: str, name: str) -> None:
-        for path in (self._folder / tenant / name, self._folder / tenant / f"{name}.json"):
-            path.unlink(missing_ok=True)
 
 
 @router.post("", operation_id="uploadFile")
@@ -118,7 +68,3 @@ def _found(request: Request, id: str) -> Stored:
 def _files(request: Request) -> Files:
     files: Files = request.app.state.node.files
     return files
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

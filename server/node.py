@@ -16,7 +16,7 @@ from reverie.server.access import Caller, Tenant
 from reverie.server.effects import Wanted, parse
 from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, OutOfMinutes, TenantAtCapacity, UnknownModel
-from reverie.server.files_api import Files
+from reverie.server.files import Files
 from reverie.server.fleet import Ask, Fleet
 from reverie.server.job_work import Painter
 from reverie.server.jobs import Jobs

@@ -30,6 +30,8 @@ UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
     "server/metrics.py": "test_session.py and test_engine.py read them",
     "server/node.py": "test_signaling.py: admission; test_app.py: readiness",
     "server/participant.py": "test_livekit.py joins as one",
+    "server/files.py": "test_files_api.py",
+    "server/rooms_api.py": "test_livekit.py watches",
     "server/room_door.py": "test_livekit.py watches, test_conversation.py joins",
     "server/ray_cluster.py": "test_ray_fleet.py starts a real Ray",
     "server/ray_node.py": "test_ray_fleet.py runs nodes in actors",

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from reverie.server.access import new_key
 from reverie.server.app import make
-from reverie.server.files_api import Files
+from reverie.server.files import Files
 from reverie.server.settings import Settings
 
 (KEY, LINE), (OTHER, SECOND) = new_key("studio"), new_key("other")

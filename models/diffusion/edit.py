@@ -52,7 +52,7 @@ class EditStream:
         prompts, share = styled(look)
         self.look, self._share = look, self._strength * share
         self._words = self.model.mixed(prompts) if prompts and self._strength > 0 else None
-        self._made = None
+        self._forget()
 
     def step(self, frames: Frames) -> Frames:
         if not self._started:
@@ -60,7 +60,14 @@ class EditStream:
         check(frames)
         if self._words is None or not len(frames):
             return frames.copy()
-        return np.stack([self._one(frame) for frame in frames])
+        paint = self.model.smaller.paint
+        return np.concatenate(
+            [paint(frame[None], lambda small: self._one(small[0])[None], self._forget) for frame in frames]
+        )
+
+    def _forget(self) -> None:
+        """All tokens are to be made."""
+        self._made = None
 
     @torch.inference_mode()
     def _one(self, frame: Frames) -> Frames:
@@ -76,7 +83,7 @@ class EditStream:
         self._tokens += count
         self._made_tokens += len(active)
         if len(active):
-            self._make(frame, active, with_words=fresh)
+            self._make(frame, active, with_words=len(active) == count)
         return self._shown.copy()
 
     def _begin(self, frame: Frames, count: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from reverie.models.diffusion.compiled import blocks, compiled, in_place
 from reverie.models.diffusion.control import Controls
 from reverie.models.diffusion.lora import Loras
 from reverie.models.diffusion.reference import Reference
+from reverie.models.diffusion.smaller import Smaller
 from reverie.models.diffusion.wish import Wish
 from reverie.models.diffusion.words import Words, joined
 from reverie.models.diffusion.writer import Writer
@@ -32,7 +32,6 @@ from reverie.models.stream import Frames
 if TYPE_CHECKING:
     from reverie.models.diffusion.image import ImageStream, Rows
 
-log = logging.getLogger(__name__)
 PROMPTS_KEPT = 256
 LCM_STEPS = 4
 LCM_GUIDANCE = 8.5  # diffusers' own, of models that take it as a number
@@ -110,7 +109,7 @@ class ImageModel:
         self.factor = 2 ** (
             len(self.vae.config.get("decoder_block_out_channels", self.vae.config.block_out_channels)) - 1
         )
-        self.shrunk = 1  # by how much sides are made smaller since memory ran out
+        self.smaller = Smaller(self.name)
         self._forward = compiled(self.unet, device)
         for half in (self.vae.encoder, self.vae.decoder):
             in_place(half, device)
@@ -142,11 +141,10 @@ class ImageModel:
 
     @property
     def limited(self) -> str:
-        """What is said of a model that ran out of memory; "" of one that did not."""
-        return f"at 1/{self.shrunk} of its sides: memory ran out" if self.shrunk > 1 else ""
+        return self.smaller.said
 
     def counts(self) -> dict[str, int]:
-        return {"memory_shortages": self.shrunk.bit_length() - 1}
+        return self.smaller.counts()
 
     def enhance(self, prompt: str) -> Iterator[str]:
         return self.writer.enhance(prompt)
@@ -203,17 +201,6 @@ class ImageModel:
             x, t, words.tokens, timestep_cond=scale, added_cond_kwargs=more or None, return_dict=False, **held
         )
         return list(answer[0].split(counts))
-
-    def recover(self) -> None:
-        """After a step ran out of memory.  Raises: RuntimeError if pictures cannot be made smaller any more."""
-        if self.shrunk >= 4:
-            raise RuntimeError("out of memory at a quarter of the picture's sides")
-        self.shrunk *= 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        log.warning(
-            "%s ran out of memory: it renders at 1/%d of the picture's sides from now on", self.name, self.shrunk
-        )
 
 
 def _guidance_embedding(pipeline: Any) -> Tensor | None:

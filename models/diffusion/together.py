@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from reverie.models.diffusion import memory
 from reverie.models.diffusion.ask import Named
 from reverie.models.diffusion.flow import grey
 from reverie.models.diffusion.image import ImageStream, Shot
@@ -31,7 +29,7 @@ def step_many(streams: Sequence[ImageStream], frames: Sequence[Frames]) -> Itera
                 yield place, shown
     for group in groups.values():
         try:
-            made = _make_within_memory([streams[i] for i in group], np.stack([frames[i] for i in group]))
+            made = _made([streams[i] for i in group], np.stack([frames[i] for i in group]))
         except RuntimeError as error:
             yield from ((place, error) for place in group)
         else:
@@ -39,24 +37,19 @@ def step_many(streams: Sequence[ImageStream], frames: Sequence[Frames]) -> Itera
 
 
 @torch.inference_mode()
-def _make_within_memory(streams: list[ImageStream], frames: Frames) -> Frames:
-    """`_make`; out of memory, the model renders at half the sides from then on, until it fits."""
-    while True:
-        try:
-            return _make(streams, frames)
-        except (RuntimeError, MemoryError) as error:
-            if not memory.ran_out(error):
-                raise
-        streams[0].model.recover()  # with the failed step's tensors gone
+def _made(streams: list[ImageStream], frames: Frames) -> Frames:
+    """`_make`, as small as memory allows."""
+
+    def forget() -> None:
+        for stream in streams:
+            stream.forget()
+
+    return streams[0].model.smaller.paint(frames, lambda small: _make(streams, small), forget)
 
 
 def _make(streams: list[ImageStream], frames: Frames) -> Frames:
     """Frames (T, H, W, 3) of as many streams, all of a size."""
     model = streams[0].model
-    height, width = frames.shape[1:3]
-    if model.shrunk > 1:
-        small = tuple(max(16, side // model.shrunk // 16 * 16) for side in (width, height))
-        frames = np.stack([cv2.resize(frame, small, interpolation=cv2.INTER_AREA) for frame in frames])
     model.loras.wear("unet", streams[0].loras)
     shots = shots_of(streams, frames)
     running = {i: stream.work(shot) for i, (stream, shot) in enumerate(zip(streams, shots, strict=True))}
@@ -70,10 +63,7 @@ def _make(streams: list[ImageStream], frames: Frames) -> Frames:
             except StopIteration as done:
                 clean[i] = done.value
                 del asked[i]
-    made = model.decode(torch.cat([clean[i] for i in range(len(streams))]))
-    if made.shape[1:3] != (height, width):
-        made = np.stack([cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC) for picture in made])
-    return made
+    return model.decode(torch.cat([clean[i] for i in range(len(streams))]))
 
 
 def shots_of(streams: Sequence[ImageStream], frames: Frames) -> list[Shot]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reverie.models.blend import Blend
 from reverie.models.diffusion.ask import read
+from reverie.models.diffusion.smaller import Smaller
 from reverie.models.diffusion.words import Words, mix
 from reverie.models.diffusion.writer import Writer
 from reverie.models.prompt import normal
@@ -31,6 +32,7 @@ class Told(ABC):
         self.name, self._pipeline, self._writer = name, pipeline, Writer(llm)
         for module in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
             module.requires_grad_(False).eval()
+        self.smaller = Smaller(name)
         self._words: OrderedDict[str, Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -53,8 +55,12 @@ class Told(ABC):
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._writer.enhance(prompt)
 
+    @property
+    def limited(self) -> str:
+        return self.smaller.said
+
     def counts(self) -> dict[str, int]:
-        return {}
+        return self.smaller.counts()
 
     def mixed(self, look: Blend) -> Tensor:
         """(1, L, D) of a look without the camera.  Raises: ValueError if it asks for more than words."""

@@ -44,6 +44,7 @@ def noisiness(apart: float, before: float | None) -> float:
 class VideoStream:
     """A live stream: a look, the past in a ring, and the chunks that are on their way."""
 
+    _ring: Ring | None  # the past; None before the first frame
     _past: Features  # of the encoder
     _future: Features  # of the decoder
     _shown: Frames  # the last picture
@@ -72,7 +73,7 @@ class VideoStream:
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         check_start(seed, strength)
         self._seed, self._strength, self._started = seed, strength, True
-        self._ring: Ring | None = None
+        self._forget()
         self.wear(blend(look))
 
     def wear(self, look: Blend) -> None:
@@ -87,9 +88,17 @@ class VideoStream:
             raise RuntimeError("start the stream before its first step")
         check(frames)
         if self._words is None:
-            self._ring = None
+            self._forget()
+        if self._words is None or not len(frames):
             return frames.copy()
-        return np.stack([self._one(frame) for frame in frames]) if len(frames) else frames.copy()
+        paint = self.model.smaller.paint
+        return np.concatenate(
+            [paint(frame[None], lambda small: self._one(small[0])[None], self._forget) for frame in frames]
+        )
+
+    def _forget(self) -> None:
+        """The next frame is the first."""
+        self._ring = None
 
     @torch.inference_mode()
     def _one(self, frame: Frames) -> Frames:

@@ -39,6 +39,14 @@ def test_a_frame_is_what_the_pipeline_of_diffusers_makes(model: EditModel, klein
     assert ours.std() > 1
 
 
+def test_without_skip_each_frame_is_made_as_if_it_were_the_first(model: EditModel) -> None:
+    frames, stream, fresh = clip(2), model.stream(), model.stream()
+    for each in (stream, fresh):
+        each.start("make it rain", seed=5)
+    assert np.array_equal(stream.step(frames)[1:], fresh.step(frames[1:]))
+    assert stream.work_saved == 0
+
+
 def test_tokens_that_did_not_change_are_left_out(klein: Path) -> None:
     model = load(klein, "cpu", skip=4.0)
     first, second = clip(1)[0], clip(1)[0].copy()

@@ -55,7 +55,7 @@ def test_out_of_memory_is_recovered_at_half_the_sides(turbo: Path, monkeypatch: 
 
     monkeypatch.setattr(model, "predict", short)
     assert started(model).step(clip(2)).shape == (2, 64, 96, 3)
-    assert model.shrunk == 2 and sizes == [(8, 12), (4, 6), (4, 6)]
+    assert model.smaller.by == 2 and sizes == [(8, 12), (4, 6), (4, 6)]
 
 
 def test_a_fault_belongs_to_who_was_in_the_call(turbo: Path) -> None:
@@ -82,7 +82,7 @@ def test_who_was_not_in_the_step_that_ran_out_goes_on_smaller_too_and_it_is_said
 
     monkeypatch.setattr(model, "predict", short)
     assert one.step(clip(1)).shape == (1, 64, 96, 3)
-    assert model.shrunk == 4 and other.step(clip(1)).shape == (1, 64, 96, 3)
+    assert model.smaller.by == 4 and other.step(clip(1)).shape == (1, 64, 96, 3)
     assert model.limited == "at 1/4 of its sides: memory ran out" and model.counts() == {"memory_shortages": 2}
     monkeypatch.setattr(model, "predict", lambda asked: short_always())
     with pytest.raises(RuntimeError, match="a quarter of the picture's sides"):

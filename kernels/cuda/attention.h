@@ -27,7 +27,8 @@ DEVICE void score(const Keys* keys, const std::uint8_t* q, int width, int n, con
             const auto* zero = reinterpret_cast<const std::int32_t*>(block + 2 * size) + inside;
             Tile tile;
             multiply_run(
-                tile, tasks::head, [&](int row, int k) { return row < n ? four(q + std::size_t(row) * width + k) : 0u; },
+                tile, tasks::head / 16,
+                [&](int row, int chunk) { return row < n ? q + std::size_t(row) * width + 16 * chunk : nullptr; }, 0,
                 reinterpret_cast<const std::int8_t*>(block) + inside / group * 1024, 1024, tile_outs);
             each(tile, tile_outs, [&](int row, int o, int sum) {
                 rows.scores[std::size_t(row) * rows.total + column + key + o] =
@@ -66,8 +67,8 @@ DEVICE void mix(const Keys* keys, const Rows& rows, int half, Tile& tile) {
     for (int s = 0; s < 5; ++s)
         for (int b = 0; b < parts(keys[s].count, tasks::block); ++b, column += tasks::block)
             multiply_run(
-                tile, tasks::block,
-                [&](int row, int k) { return four(rows.weights + std::size_t(row) * rows.total + column + k); },
+                tile, tasks::block / 16,
+                [&](int row, int chunk) { return rows.weights + std::size_t(row) * rows.total + column + 16 * chunk; }, 0,
                 reinterpret_cast<const std::int8_t*>(keys[s].blocks) + std::size_t(b) * tasks::block_bytes + size +
                     half * 2048,
                 1024, tile_outs);

@@ -51,30 +51,21 @@ DEVICE void finish(const Layer& c, int y, int x, int out, int sum) {
     c.output[place] = to_byte(t + float(c.y_zero));
 }
 
-// Sixteen neighbouring pixels of a row times up to 32 outs.
+// Sixteen neighbouring pixels of a row times up to 32 outs: all taps, and the map beside, in one run.
 DEVICE void conv_tile(const Layer& c, int y, int x, int pixels, int out, int outs, std::ptrdiff_t depth) {
     Tile tile;
-    const std::int8_t* weights = c.packed + out / group * depth * group;
-    const std::uint32_t zeros = 0x01010101u * std::uint32_t(c.x_zero);
-    const int stride = c.kernel == 2 ? 2 : 1, shift = c.kernel == 3 ? 1 : 0;
-    for (int tap = 0; tap < c.kernel * c.kernel; ++tap) {
-        const int from_y = stride * y + tap / c.kernel - shift, dx = tap % c.kernel - shift;
-        const auto word = [&](int row, int k) -> std::uint32_t {
-            const int from_x = stride * (x + row) + dx;
-            if (row >= pixels || from_y < 0 || from_y >= c.height || from_x < 0 || from_x >= c.width) return zeros;
-            return four(c.input + (std::size_t(from_y) * c.width + from_x) * c.channels + k);
-        };
-        multiply_run(tile, c.channels, word, weights, depth * group, outs);
-        weights += c.channels * group;
-    }
-    if (c.side)
-        multiply_run(
-            tile, c.beside_channels,
-            [&](int row, int k) -> std::uint32_t {
-                if (row >= pixels) return 0;
-                return four(c.side + (std::size_t(y) * c.width + x + row) * c.beside_channels + k);
-            },
-            weights, depth * group, outs);
+    const int stride = c.kernel == 2 ? 2 : 1, shift = c.kernel == 3 ? 1 : 0, own = c.kernel * c.kernel * c.channels;
+    const auto from = [&](int row, int chunk) -> const std::uint8_t* {
+        const int k = 16 * chunk;
+        if (row >= pixels) return nullptr;
+        if (k >= own) return c.side + (std::size_t(y) * c.width + x + row) * c.beside_channels + k - own;
+        const int tap = k / c.channels;
+        const int from_y = stride * y + tap / c.kernel - shift, from_x = stride * (x + row) + tap % c.kernel - shift;
+        if (from_y < 0 || from_y >= c.height || from_x < 0 || from_x >= c.width) return nullptr;
+        return c.input + (std::size_t(from_y) * c.width + from_x) * c.channels + k % c.channels;
+    };
+    multiply_run(tile, int(depth) / 16, from, 0x01010101u * std::uint32_t(c.x_zero),
+                 c.packed + out / group * depth * group, depth * group, outs);
     each(tile, outs, [&](int row, int o, int sum) {
         if (row < pixels) finish(c, y, x + row, out + o, sum);
     });

@@ -12,13 +12,7 @@ from reverie.kernels.program import Program
 from reverie.kernels.tasks import Project
 
 SOURCE = Path(__file__).with_name("megakernel.cu")
-ARCHITECTURES = (
-    80,
-    89,
-    90,
-    100,
-    120,
-)  # A100, L4 and RTX 40, H100, B200, RTX 50; nothing needs 90a
+ARCHITECTURES = ("80", "89", "90a", "100a", "120")  # A100, L4 and RTX 40, H100, B200, RTX 50
 THREADS = 256  # of a block, as megakernel.cu has it
 
 
@@ -61,7 +55,7 @@ def to_ptx(output: Path) -> None:
     _run("-std=c++17", "-O3", "-fmad=false", f"-arch=compute_{ARCHITECTURES[0]}", "-ptx", "-o", output, SOURCE)
 
 
-def compile_for(architecture: int, ptx: Path, output: Path) -> Resources:
+def compile_for(architecture: str, ptx: Path, output: Path) -> Resources:
     """Machine code from `ptx`, and what it takes.  Raises as `to_ptx`."""
     return resources(_run("-O3", f"-arch=sm_{architecture}", "-Xptxas", "-v", "-cubin", "-o", output, ptx))
 

@@ -20,6 +20,8 @@ constexpr int group = 16;      // lanes of a sum in order, and outs in one packe
 constexpr int tile_rows = 16;  // pixels, queries or positions of a tile
 constexpr int tile_outs = 32;
 
+DEVICE int parts(int whole, int most) { return (whole + most - 1) / most; }
+
 #if defined(__CUDACC__)
 
 constexpr int lanes_wide = 32;
@@ -76,29 +78,81 @@ struct Tile {
     int v[4][4] = {};
 };
 
-// Adds products over `depth` bytes (16 or 32): word(row, k) is four bytes of a row, weights are packed [k / 4][16][4].
-template <int depth, class Word>
-DEVICE void multiply(Tile& t, Word word, const std::int8_t* weights, std::ptrdiff_t next_group, int outs) {
-    const int row = lane() / 4, k = lane() % 4 * 4;
-    std::uint32_t a[4] = {word(row, k), word(row + 8, k), 0, 0};
-    if constexpr (depth == 32) a[2] = word(row, k + 16), a[3] = word(row + 8, k + 16);
+// What a warp multiplies at a time lies in shared memory, and the next beside it: sixteen rows of 32 bytes, and weights of
+// 32 outs by 32 bytes.  Rows lie so far apart that the lanes' words are in 32 banks.
+constexpr int row_pitch = 48, four_pitch = 96, stage_bytes = tile_rows * row_pitch + tile_outs / group * 8 * four_pitch;
+constexpr int most_warps = 8;
+
+DEVICE std::uint32_t stages_of_warp() {
+    __shared__ __align__(16) std::uint8_t stages[most_warps][2][stage_bytes];
+    return std::uint32_t(__cvta_generic_to_shared(stages[warp()]));
+}
+DEVICE void copy_async(std::uint32_t to, const void* from) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" : : "r"(to), "l"(from) : "memory");
+}
+DEVICE void commit() { asm volatile("cp.async.commit_group;" : : : "memory"); }
+DEVICE void wait_for_all_but_the_newest() { asm volatile("cp.async.wait_group 1;" : : : "memory"); }
+DEVICE void store_shared(std::uint32_t to, std::uint32_t word) {
+    asm volatile("st.shared.u32 [%0], %1;" : : "r"(to), "r"(word) : "memory");
+}
+DEVICE std::uint32_t load_shared(std::uint32_t from) {
+    std::uint32_t word;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(from) : "memory");
+    return word;
+}
+
+// Asks for step `s`: from(row, chunk) are sixteen bytes of a row, or null for `fill`; weights are packed [k / 4][16][4].
+template <class From>
+DEVICE void ask(std::uint32_t stage, int s, int chunks, From from, std::uint32_t fill, const std::int8_t* weights,
+                std::ptrdiff_t next_group, int outs) {
+    const int row = lane() / 2, chunk = 2 * s + lane() % 2;
+    const std::uint32_t to = stage + row * row_pitch + lane() % 2 * 16;
+    const std::uint8_t* bytes = chunk < chunks ? from(row, chunk) : nullptr;
+    if (bytes)
+        copy_async(to, bytes);
+    else
+        for (int i = 0; i < 16; i += 4) store_shared(to + i, chunk < chunks ? fill : 0);
+    const int four = lane() / 4;
+    if (2 * s + four / 4 < chunks)
+        for (int g = 0; g * group < outs; ++g)
+            copy_async(stage + tile_rows * row_pitch + (g * 8 + four) * four_pitch + lane() % 4 * 16,
+                       weights + g * next_group + s * 512 + four * 64 + lane() % 4 * 16);
+}
+
+// Multiplies what has come: 16 rows of 32 bytes by up to 32 outs.
+DEVICE void multiply(Tile& t, std::uint32_t stage, int outs) {
+    std::uint32_t a[4];
+    const std::uint32_t rows = stage + (lane() % 8 + lane() / 8 % 2 * 8) * row_pitch + lane() / 16 * 16;
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3]) : "r"(rows) : "memory");
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
         if (8 * j >= outs) break;
-        const std::int8_t* b = weights + j / 2 * next_group + (lane() % 4) * 64 + (j % 2 * 8 + row) * 4;
-        const std::uint32_t b0 = *reinterpret_cast<const std::uint32_t*>(b);
+        const std::uint32_t b = stage + tile_rows * row_pitch + (j / 2 * 8 + lane() % 4) * four_pitch +
+                                (j % 2 * 8 + lane() / 4) * 4;
         int* c = t.v[j];
-        if constexpr (depth == 32) {
-            const std::uint32_t b1 = *reinterpret_cast<const std::uint32_t*>(b + 256);
-            asm volatile(
-                "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
-                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-        } else {
-            asm volatile("mma.sync.aligned.m16n8k16.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
-                         : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
-                         : "r"(a[0]), "r"(a[1]), "r"(b0));
-        }
+        asm volatile(
+            "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+            : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(load_shared(b)), "r"(load_shared(b + 4 * four_pitch)));
+    }
+}
+
+// Adds products over `chunks` times sixteen bytes: while 32 are multiplied the next 32 are on their way.
+template <class From>
+DEVICE void multiply_run(Tile& t, int chunks, From from, std::uint32_t fill, const std::int8_t* weights,
+                         std::ptrdiff_t next_group, int outs) {
+    const std::uint32_t stages = stages_of_warp();
+    const int steps = parts(chunks, 2);
+    ask(stages, 0, chunks, from, fill, weights, next_group, outs);
+    commit();
+    for (int s = 0; s < steps; ++s) {
+        if (s + 1 < steps) ask(stages + (s + 1) % 2 * stage_bytes, s + 1, chunks, from, fill, weights, next_group, outs);
+        commit();
+        wait_for_all_but_the_newest();
+        warp_sync();
+        multiply(t, stages + s % 2 * stage_bytes, outs);
+        warp_sync();
     }
 }
 
@@ -170,14 +224,16 @@ struct Tile {
     int v[tile_rows][tile_outs] = {};
 };
 
-template <int depth, class Word>
-DEVICE void multiply(Tile& t, Word word, const std::int8_t* weights, std::ptrdiff_t next_group, int outs) {
+template <class From>
+DEVICE void multiply_run(Tile& t, int chunks, From from, std::uint32_t fill, const std::int8_t* weights,
+                         std::ptrdiff_t next_group, int outs) {
     for (int row = 0; row < tile_rows; ++row)
-        for (int k = 0; k < depth; k += 4) {
-            const std::uint32_t a = word(row, k);
-            for (int out = 0; out < outs; ++out) {
-                const std::int8_t* b = weights + out / group * next_group + k / 4 * 64 + out % group * 4;
-                for (int i = 0; i < 4; ++i) t.v[row][out] += int(a >> (8 * i) & 255) * b[i];
+        for (int chunk = 0; chunk < chunks; ++chunk) {
+            const std::uint8_t* bytes = from(row, chunk);
+            for (int k = 0; k < 16; ++k) {
+                const int a = bytes ? bytes[k] : int(fill & 255);
+                const std::int8_t* b = weights + chunk * 256 + k / 4 * 64 + k % 4;
+                for (int out = 0; out < outs; ++out) t.v[row][out] += a * b[out / group * next_group + out % group * 4];
             }
         }
 }
@@ -190,24 +246,10 @@ DEVICE void each(const Tile& t, int outs, F f) {
 
 #endif
 
-// Products over a run of bytes, a multiple of 16, in steps of 32.
-template <class Word>
-DEVICE void multiply_run(
-    Tile& t, int length, Word word, const std::int8_t* weights, std::ptrdiff_t next_group, int outs) {
-    int k = 0;
-    for (; k + 32 <= length; k += 32)
-        multiply<32>(t, [&](int row, int i) { return word(row, k + i); }, weights + k * group, next_group, outs);
-    if (k < length)
-        multiply<16>(t, [&](int row, int i) { return word(row, k + i); }, weights + k * group, next_group, outs);
-}
-
-DEVICE std::uint32_t four(const std::uint8_t* from) { return *reinterpret_cast<const std::uint32_t*>(from); }
-
 // As lanes.h has them, one number at a time.
 DEVICE float larger(float a, float b) { return a > b ? a : b; }
 DEVICE float smaller(float a, float b) { return a < b ? a : b; }
 DEVICE int least(int a, int b) { return a < b ? a : b; }
-DEVICE int parts(int whole, int most) { return (whole + most - 1) / most; }
 
 DEVICE int rounded(float x) {
     constexpr float magic = 12582912.0f;  // 1.5 * 2^23

@@ -55,11 +55,11 @@ struct Inputs {
 // Up to eight positions times 32 outs, from `out` on.
 DEVICE void project_tile(const tasks::Project& t, const Context& at, const Inputs& in, int out, float* sums) {
     Tile tile;
-    const auto word = [&](int row, int k) {
-        return row < 2 * in.n ? four(in.bytes + std::size_t(row) * t.width + k) : 0u;
+    const auto from = [&](int row, int chunk) {
+        return row < 2 * in.n ? in.bytes + std::size_t(row) * t.width + 16 * chunk : nullptr;
     };
     const std::int8_t* weight = at.at<std::int8_t>(t.weight) + std::size_t(out) * t.width;
-    multiply_run(tile, t.width, word, weight, std::ptrdiff_t(t.width) * group, tile_outs);
+    multiply_run(tile, t.width / 16, from, 0, weight, std::ptrdiff_t(t.width) * group, tile_outs);
     each(tile, tile_outs, [&](int row, int o, int sum) {
         sums[row * tile_outs + o] = float(row % 2 ? sum : sum + at.at<std::int32_t>(t.sums)[out + o]);
     });

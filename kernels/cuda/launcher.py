@@ -14,11 +14,14 @@ from reverie.kernels.cuda.compiler import THREADS
 from reverie.kernels.cuda.driver import Driver
 from reverie.kernels.machine import MARGIN, flat
 from reverie.kernels.program import Program, Role
-from reverie.kernels.tasks import BLOCK, HEAD, Attention, Project, Recollect
+from reverie.kernels.tasks import BLOCK, HEAD, Attention, Conv, Project, Recollect, Task
 from reverie.kernels.validate import validate
 
 U8 = NDArray[np.uint8]
 KERNEL = "reverie_megakernel"
+COPIED: dict[type[Task], tuple[str, ...]] = {  # operands that come into shared memory sixteen bytes at a time
+    Conv: ("x", "beside", "weight"), Attention: ("q", "sink", "old", "recent", "now", "style"), Project: ("weight",),
+}  # fmt: skip
 ROWS, OUTS, POSITIONS = 16, 32, 8  # of a tile, and positions of the LLM at once: kernels/cuda/dialect.h, language.h
 
 
@@ -28,10 +31,11 @@ class Launcher:
     def __init__(self, program: Program, given: Mapping[str, U8], image: bytes, driver: Driver) -> None:
         """
         Args: given: bytes of constants and of whatever else has contents; image: the kernel, compiled.
-        Raises: validate.Invalid; ValueError if a constant is missing, a size does not fit, or more blocks are wanted
-            than run side by side; RuntimeError with the driver's words.
+        Raises: validate.Invalid; ValueError if a constant is missing, a size or an address does not fit, or more blocks
+            are wanted than run side by side; RuntimeError with the driver's words.
         """
         validate(program)
+        aligned(program)
         self.program, self.driver = program, driver
         driver.enter()
         self._module, self._function = driver.load(image, KERNEL)
@@ -126,6 +130,14 @@ class Launcher:
             self.driver.free(place)
         self._held.clear()
         self.driver.close(self._module)
+
+
+def aligned(program: Program) -> None:
+    """Raises: ValueError if an operand that is copied sixteen bytes at a time does not begin at a multiple of them."""
+    for node in program.nodes:
+        for name in COPIED.get(type(node.task), ()):
+            if (offset := getattr(node.task, name).offset) % 16:
+                raise ValueError(f"{node.op}: {name} begins at byte {offset}, and the GPU copies multiples of 16")
 
 
 def scratch(program: Program) -> int:

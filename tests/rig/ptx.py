@@ -7,52 +7,21 @@ and barriers wait until all lanes of the warp, or all warps of the block, are th
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from rig.ptx_text import KINDS, REGISTER, SYMBOL, Line, Text
 
 LANES, TURN = 32, 64  # instructions of a warp before the next has its turn
-KINDS = {f"{t}{n}": np.dtype(f"{'f' if t == 'f' else 'i' if t == 's' else 'u'}{n // 8}") for t in "subf" for n in (8, 16, 32, 64)
-         if not (t == "f" and n < 32)}  # fmt: skip
-SYMBOL, REGISTER = re.compile(r"\[([^\]+]+)(?:\+(-?\d+))?\]"), re.compile(r"%[a-zA-Z]+\d*")
+POISON = 0xA5  # what fresh shared memory holds
 COMPARE = {"lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
            "ltu": operator.lt, "leu": lambda a, b: ~(a > b)}  # fmt: skip
+TOGETHER = ("shfl", "mma", "bar.warp", "ldmatrix", "cp.async.commit_group", "cp.async.wait_group")  # by all lanes
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "and": operator.and_, "or": operator.or_, "xor": operator.xor,
     "min": np.minimum, "max": np.maximum,
 }  # fmt: skip
-
-
-@dataclass
-class Line:
-    guard: str
-    name: str
-    operands: list[str]
-
-
-@dataclass
-class Text:
-    """A kernel's instructions and where its labels stand."""
-
-    lines: list[Line] = field(default_factory=list)
-    labels: dict[str, int] = field(default_factory=dict)
-
-
-def parse(source: str) -> Text:
-    text = Text()
-    for raw in source[source.index("{", source.index(".entry")) + 1 :].split("\n"):
-        line = raw.split("//")[0].strip()
-        if found := re.match(r"(\$\w+):", line):
-            text.labels[found[1]] = len(text.lines)
-        elif line.endswith(";") and not line.startswith("."):
-            guard, _, rest = line.rstrip(";").partition(" ") if line.startswith("@") else ("", "", line.rstrip(";"))
-            name, _, operands = re.sub(r"\s+", " ", rest.strip()).partition(" ")
-            each = re.split(r",(?![^{]*\})", operands) if operands.strip() else []
-            text.lines.append(Line(guard[1:], name, [operand.strip() for operand in each]))
-    return text
 
 
 class Memory:
@@ -80,6 +49,8 @@ class Warp:
             "%ctaid.x": np.full(LANES, block, np.uint64),
         }  # fmt: skip
         self.local = np.zeros((LANES, 256), np.uint8)
+        self.asked: list[tuple[np.ndarray, np.ndarray]] = []  # copies of no group yet: places to write and to read
+        self.groups: list[list[tuple[np.ndarray, np.ndarray]]] = []
 
     # values
 
@@ -91,6 +62,8 @@ class Warp:
             return np.full(LANES, int(name[2:], 16), np.uint32).view(np.float32)
         if name.startswith("__local_depot"):
             return np.zeros(LANES, kind)
+        if name in self.text.shared:
+            return np.full(LANES, self.text.shared[name]).astype(kind)
         return np.full(LANES, int(name) & (1 << 64) - 1, np.uint64).astype(f"u{kind.itemsize}").view(kind)
 
     def set(self, name: str, value: Any, mask: np.ndarray) -> None:
@@ -114,7 +87,7 @@ class Warp:
             pc = int(self.pc[able].min())
             mask, line = able & (self.pc == pc), self.text.lines[pc]
             mask_on = mask & self.truth(line.guard) if line.guard else mask
-            if line.name.startswith(("shfl", "mma", "bar.warp")) and not (mask | self.done).all():
+            if line.name.startswith(TOGETHER) and not (mask | self.done).all():
                 raise RuntimeError(f"lanes are apart at {line}")
             self.pc[mask] = pc + 1
             if mask_on.any() or line.name.startswith("bra"):
@@ -137,7 +110,11 @@ class Warp:
         elif op == "shfl":
             self.shuffle(parts, o, mask)
         elif op == "mma":
-            self.multiply("m16n8k32" in parts, o, mask)
+            self.multiply(o, mask)
+        elif op == "ldmatrix":
+            self.load_matrix(o, mask)
+        elif op == "cp":
+            self.copy(parts[2], o, mask)
         elif op == "setp":
             self.set(o[0], COMPARE[parts[1]](self.get(o[1], kind), self.get(o[2], kind)), mask)
         elif parts[-1] == "pred":
@@ -187,7 +164,7 @@ class Warp:
             raw = np.frombuffer(self.params, np.uint8)[offset : offset + kind.itemsize]
             return self.set(value, np.tile(raw, LANES).view(kind), mask)
         if "shared" in parts:
-            space, at = self.shared, np.zeros(LANES, np.int64)
+            space, at = self.shared, self.get(found[1], KINDS["u32"]).astype(np.int64) + offset
         elif "local" in parts:
             at = np.arange(LANES) * self.local.shape[1] + self.get(found[1], KINDS["s64"]) + offset
             space = self.local.reshape(-1)
@@ -210,8 +187,39 @@ class Warp:
         source = lane ^ by if parts[2] == "bfly" else by
         self.set(o[0].split("|")[0], self.get(o[1], KINDS["u32"])[source.astype(np.int64)], mask)
 
-    def multiply(self, deep: bool, o: list[str], mask: np.ndarray) -> None:
-        """The fragments of mma.m16n8k32 and m16n8k16 for u8 and s8, as the PTX ISA draws them."""
+    def copy(self, what: str, o: list[str], mask: np.ndarray) -> None:
+        """cp.async: sixteen bytes a lane, which arrive as late as they may, when their group is waited for."""
+        if what == "commit_group":
+            self.groups.append(self.asked)
+            self.asked = []
+        elif what == "wait_group":
+            late = max(0, len(self.groups) - int(o[0]))
+            for to, source in (each for group in self.groups[:late] for each in group):
+                self.shared[to] = self.memory.bytes[source]
+            del self.groups[:late]
+        else:
+            to, source = (self.places(each, kind, mask) for each, kind in zip(o, ("u32", "s64"), strict=False))
+            if source.max() >= self.memory.bytes.size or to.max() >= self.shared.size:
+                raise RuntimeError(f"cp.async {o} outside of memory")
+            self.asked.append((to, source))
+
+    def places(self, operand: str, kind: str, mask: np.ndarray) -> np.ndarray:
+        """The sixteen bytes that each lane's address means, (N, 16).  Raises: RuntimeError if one is not aligned."""
+        found = SYMBOL.match(operand)
+        assert found
+        at = self.get(found[1], KINDS[kind]).astype(np.int64)[mask] + int(found[2] or 0)
+        if (at % 16).any():
+            raise RuntimeError(f"{operand} is no multiple of sixteen")
+        return at[:, None] + np.arange(16)
+
+    def load_matrix(self, o: list[str], mask: np.ndarray) -> None:
+        """ldmatrix.m8n8.x4: eight lanes have the addresses of a matrix's rows; lane l gets word l % 4 of row l / 4."""
+        rows = self.shared[self.places(o[1], "u32", mask)].view(np.uint32)
+        for number, name in enumerate(REGISTER.findall(o[0])):
+            self.set(name, rows[8 * number + np.arange(LANES) // 4, np.arange(LANES) % 4], mask)
+
+    def multiply(self, o: list[str], mask: np.ndarray) -> None:
+        """The fragments of mma.m16n8k32 for u8 and s8, as the PTX ISA draws them."""
         d, a, b, c = (REGISTER.findall(each) for each in o)
         left, right = np.zeros((16, 32), np.int64), np.zeros((32, 8), np.int64)
         lane = np.arange(LANES)
@@ -224,7 +232,6 @@ class Warp:
             four = self.get(name, KINDS["u32"]).view(np.int8).reshape(LANES, 4)
             for byte in range(4):
                 right[k + i * 16 + byte, row] = four[:, byte]
-        assert deep == (len(a) == 4)
         product = left @ right
         for i in range(4):
             sums = self.get(c[i], KINDS["s32"]) + product[row + i // 2 * 8, lane % 4 * 2 + i % 2].astype(np.int32)
@@ -246,7 +253,7 @@ def launch(text: Text, memory: Memory, params: bytes, blocks: int, threads: int)
     """Run all blocks to their end; returns the turns taken.  Raises: RuntimeError if nothing can go on."""
     groups = []
     for block in range(blocks):
-        shared = np.zeros(64, np.uint8)
+        shared = np.full(text.shared_bytes + 16, POISON, np.uint8)
         groups.append([Warp(text, memory, params, block, first, threads, shared) for first in range(0, threads, LANES)])
     turns = 0
     while not all(warp.done.all() for warps in groups for warp in warps):

@@ -35,11 +35,11 @@ def test_what_ptxas_says_is_read() -> None:
 @with_nvcc
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("architecture", compiler.ARCHITECTURES)
-def test_the_kernel_compiles_without_spills_and_within_its_budget(ptx: Path, architecture: int, tmp_path: Path) -> None:
+def test_the_kernel_compiles_without_spills_and_within_its_budget(ptx: Path, architecture: str, tmp_path: Path) -> None:
     found = compile_for(architecture, ptx, tmp_path / "kernel.cubin")
     assert (tmp_path / "kernel.cubin").stat().st_size > 10_000
     assert found.spill_bytes == 0
-    assert found.registers <= 255 and found.shared_bytes <= 1024 and found.stack_bytes <= 128
+    assert found.registers <= 255 and found.shared_bytes <= 40 * 1024 and found.stack_bytes <= 128
     assert blocks_per_multiprocessor(found) >= 1
 
 
@@ -47,7 +47,10 @@ def test_the_kernel_compiles_without_spills_and_within_its_budget(ptx: Path, arc
 @pytest.mark.timeout(600)
 def test_the_tensor_cores_multiply_and_counters_are_released(ptx: Path) -> None:
     text = ptx.read_text()
-    for instruction in ("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32", "ld.acquire.gpu", "red.release.gpu"):
+    for instruction in (
+        "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32", "cp.async.cg.shared.global", "cp.async.wait_group 1",
+        "ldmatrix.sync.aligned.m8n8.x4.shared.b16", "ld.acquire.gpu", "red.release.gpu",
+    ):  # fmt: skip
         assert instruction in text
     assert "fma.rn.f32" not in text  # one multiply, one add, never fused
 

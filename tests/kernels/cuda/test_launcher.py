@@ -1,6 +1,7 @@
 """Programs on a GPU: on an emulated driver everywhere, and with `pytest -m gpu` on a real one where nvcc is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import engine_cuda
 import numpy as np
@@ -13,9 +14,10 @@ from rig.programs import buffers, dice, draft, left
 from reverie.kernels import reference
 from reverie.kernels.cuda import compiler
 from reverie.kernels.cuda.driver import Driver
-from reverie.kernels.cuda.launcher import Launcher, merged, scratch
+from reverie.kernels.cuda.launcher import Launcher, aligned, merged, scratch
 from reverie.kernels.machine import memory
 from reverie.kernels.program import Program, join
+from reverie.kernels.tasks import Conv
 
 EPOCHS = 3
 Gpu = tuple[Driver, bytes]
@@ -152,3 +154,13 @@ def test_scratch_is_what_the_widest_task_needs() -> None:
     tokens = llm().program
     assert scratch(tokens) >= 4 * (64 + 256) and scratch(video(32, 64).program) % 256 == 0
     assert scratch(video(128, 256).program) > scratch(video(32, 64).program)
+
+
+def test_an_operand_that_cannot_be_copied_is_refused() -> None:
+    program = video(32, 64).program
+    aligned(program)
+    number, node = next((n, each) for n, each in enumerate(program.nodes) if isinstance(each.task, Conv))
+    moved = replace(node, task=replace(node.task, weight=node.task.weight + 8))
+    nodes = tuple(moved if n == number else each for n, each in enumerate(program.nodes))
+    with pytest.raises(ValueError, match=r"weight begins at byte \d+, and the GPU copies multiples of 16"):
+        aligned(replace(program, nodes=nodes))

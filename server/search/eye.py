@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from reverie.server.segment import Segmenter
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 WINDOW_S = 1.0
 AGAIN_S, ALIKE = 6.0, 8.0  # so long, and within so many levels of 255 on the mean, a look at a picture holds
+STALE_S = 12.0  # so long at most where the thread has taken its share of the processor
 SURE, TOLD, UNSURE = 0.6, 0.85, 0.1  # share from which a look is told; likelihood of a name, told and a keyword
 
 
@@ -40,14 +41,20 @@ class Sight:
 class Eye:
     """Collects what is seen until a window is full.  For one thread at a time."""
 
-    def __init__(self, space: Space, segmenter: Segmenter | None = None) -> None:
-        """Args: segmenter: finds people who show no face; None says nothing of them."""
-        self._space, self._segmenter = space, segmenter
+    def __init__(
+        self, space: Space, segmenter: Segmenter | None = None, may: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Args:
+        segmenter: finds people who show no face; None says nothing of them.
+        may: whether there is time for another look at what moves; scenes that begin are looked at in any case.
+        """
+        self._space, self._segmenter, self._may = space, segmenter, may
         found = people.model()
         self._faces = people.Faces(found) if found is not None else None
         self._asked: dict[str, str] = {}  # the last prompt, and the look that it asks for
         self._looked: dict[str, tuple[Picture, float, Seen]] = {}
         self._held: list[tuple[Sight, NDArray[np.uint8]]] = []
+        self._before: tuple[Sight, NDArray[np.uint8]] | None = None
 
     @cached_property
     def _axis(self) -> F32:
@@ -56,8 +63,8 @@ class Eye:
     def put(self, sight: Sight) -> list[tuple[Window, Sight]]:
         """What an instant completes: a window with the sight that stands for it; a cut or another look ends one too."""
         grey, done = sample(sight.source), []
-        if self._held:
-            last, last_grey = self._held[-1]
+        if self._before is not None:
+            last, last_grey = self._before
             other = (
                 last.style != sight.style
                 or last.media != sight.media
@@ -65,6 +72,8 @@ class Eye:
             )
             if other or is_cut(last_grey, grey):
                 done.append(self.finish())
+                self._looked.clear()
+        self._before = sight, grey
         self._held.append((sight, grey))
         if sight.at - self._held[0][0].at >= WINDOW_S:
             done.append(self.finish())
@@ -78,9 +87,10 @@ class Eye:
         sights = [sight for sight, _ in held]
         moves = motion([grey for _, grey in held])
         middle = sights[len(sights) // 2]
-        seen = {"source": [self._look("source", middle.at, middle.source)]}
-        if middle.output is not None:
-            seen["output"] = [self._look("output", middle.at, middle.output)]
+        sides = {"source": middle.source} | ({} if middle.output is None else {"output": middle.output})
+        longest_ago = sorted(sides, key=lambda side: self._looked[side][1] if side in self._looked else -np.inf)
+        looks = {side: self._look(side, middle.at, sides[side]) for side in longest_ago}
+        seen = {side: [looks[side]] for side in sides}
         vectors = {side: self._pooled(each, moves) for side, each in seen.items()}
         first = sights[0]
         facts = self._facts(middle.source, first.source, seen["source"][0])
@@ -98,11 +108,14 @@ class Eye:
         return self._asked[style]
 
     def _look(self, side: str, at: float, picture: Picture) -> Seen:
-        """What a picture shows; what has hardly changed since it was looked at shows the same."""
+        """What a picture shows; what has hardly changed since it was looked at shows the same, and so it is taken where
+        there is no time."""
         small = np.asarray(cv2.resize(picture, SAMPLE, interpolation=cv2.INTER_AREA))
         if (last := self._looked.get(side)) is not None:
             before, when, seen = last
             if 0 <= at - when < AGAIN_S and float(cv2.absdiff(before, small).mean()) < ALIKE:
+                return seen
+            if 0 <= at - when < STALE_S and not self._may():
                 return seen
         seen = self._space.pictures([picture])[0]
         self._looked[side] = small, at, seen

@@ -33,6 +33,7 @@ from reverie.server.errors import Refused
 from reverie.server.keys import Keys
 from reverie.server.pictures import reformat
 from reverie.server.redis_url import sentinels
+from reverie.server.search.allowance import Allowance
 from reverie.server.search.archive import Archive, Hit, Query
 from reverie.server.search.eye import Eye, Picture, Sight
 from reverie.server.search.moments import Entry, Merger, Window
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 SAMPLE_S = 0.25  # between instants that are looked at
 WIDTH = 320  # pixels of a picture that is looked at
 SWEEP_S = 3600.0
-NICE = 5  # of the thread that sees
+NICE, SHARE = 5, 0.02  # of the thread that sees: its priority, and its part of the processors where everything moves
 Media = Callable[[Session], tuple[str, float] | None]
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ class Service:
         self._archive: Archive | None = None
         self._opening = threading.Lock()
         self._watching: dict[Session, Watch] = {}
+        self.allowance = Allowance(SHARE)  # of the thread that sees
         self._sweeping: asyncio.Task[None] | None = None
 
     def is_watched(self, session: Session) -> bool:
@@ -138,15 +140,12 @@ class Service:
                 url = self._settings.redis_url or (self._embedded.url if self._embedded is not None else "")
                 redis = _reached(url) if url else None
                 folder = self._settings.data_folder / "moments"
-                self._archive = Archive(
-                    folder, space.load(self._settings.search_model), redis, self._keys, self._settings.moment_cells
-                )
+                joint, cells = space.load(self._settings.search_model), self._settings.moment_cells
+                self._archive = Archive(folder, joint, redis, self._keys, cells)
                 import torch
 
                 if self._settings.device == "cpu" and self._settings.model in registry.NAMES:
-                    torch.set_num_threads(
-                        1
-                    )  # nobody else's: two would wait for each other where kernels hold the cores
+                    torch.set_num_threads(1)  # nobody else's; two would wait for each other beside the kernels
                 log.info("moments are indexed in %s", self._archive.kind)
             return self._archive
 
@@ -240,7 +239,7 @@ class Watch:
         """On the thread that sees."""
         archive = self._service.archive()
         if self._eye is None:
-            self._eye = Eye(archive.space, self._service.segmenter())
+            self._eye = Eye(archive.space, self._service.segmenter(), self._service.allowance.is_left)
         output = _small(shown)
         source = _small(camera) if style and camera is not None else output
         for window, sight in self._eye.put(Sight(at, source, output if style else None, style, media, media_s)):

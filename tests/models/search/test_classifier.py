@@ -19,3 +19,16 @@ def test_features_and_names_have_their_sizes_also_of_odd_pictures() -> None:
     assert features.shape == (2, classifier.FEATURES) and likely.shape == (2, classifier.CLASSES)
     assert len(classifier.names()) == classifier.CLASSES
     assert classifier.look([])[0].shape == (0, classifier.FEATURES)
+
+
+def test_the_streamlined_network_says_what_the_packaged_one_says() -> None:
+    import torch
+    from efficientnet_lite_pytorch import EfficientNet
+
+    packaged = EfficientNet.from_name("efficientnet-lite0").eval()
+    x = torch.rand(1, 3, 224, 224) * 2 - 1
+    with torch.inference_mode():
+        expected = packaged.extract_features(x)
+        torch.testing.assert_close(
+            classifier._streamlined(packaged).extract_features(x), expected, rtol=1e-3, atol=1e-4
+        )

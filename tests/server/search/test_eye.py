@@ -67,6 +67,29 @@ def test_what_hardly_changes_is_not_looked_at_again_for_a_while(colours) -> None
     assert window.vectors["source"] @ colours.words(["blue"])[0] > 0.9
 
 
+def test_without_time_what_moves_is_looked_at_by_turns_and_a_new_scene_at_once(colours) -> None:  # type: ignore[no-untyped-def]
+    looked: list[int] = []
+    real = colours.pictures
+    colours.pictures = lambda pictures: looked.append(int(pictures[0].mean())) or real(pictures)
+    time_left = [False]
+    eye = Eye(colours, may=lambda: time_left.pop() if len(time_left) > 1 else time_left[0])
+    moving = [np.roll(np.tile(np.arange(64, dtype=np.uint8) * 3, (36, 1)), 9 * n, 1) for n in range(20)]
+    source, output = [np.dstack([each] * 3) for each in moving], [np.dstack([255 - each] * 3) for each in moving]
+    for n in range(5):
+        eye.put(Sight(n / 4, source[n], output[n], "negative"))
+    assert len(looked) == 2  # the first, of each side
+    sides = []
+    for n in range(5, 15):
+        if n % 5 == 0:
+            time_left.append(True)  # for one look
+        eye.put(Sight(n / 4, source[n], output[n], "negative"))
+    sides = [mean > 127 for mean in looked[2:]]
+    assert sides == [False, True]
+    eye.put(Sight(3.75, RED, RED, "negative"))
+    eye.finish()
+    assert len(looked) == 6
+
+
 def test_a_prompt_says_which_look_was_worn(colours) -> None:  # type: ignore[no-untyped-def]
     eye = Eye(colours)
     for sight in sights(RED, RED, output=BLUE, style="als Aquarell"):

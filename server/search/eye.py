@@ -54,6 +54,7 @@ class Eye:
         self._asked: dict[str, str] = {}  # the last prompt, and the look that it asks for
         self._looked: dict[str, tuple[Picture, float, Seen]] = {}
         self._held: list[tuple[Sight, NDArray[np.uint8]]] = []
+        self._who: tuple[int, float, float | None] = (0, 0.0, None)
         self._before: tuple[Sight, NDArray[np.uint8]] | None = None
 
     @cached_property
@@ -93,7 +94,7 @@ class Eye:
         seen = {side: [looks[side]] for side in sides}
         vectors = {side: self._pooled(each, moves) for side, each in seen.items()}
         first = sights[0]
-        facts = self._facts(middle.source, first.source, seen["source"][0])
+        facts = self._facts(middle.at, middle.source, first.source, seen["source"][0])
         shown = seen["output" if middle.output is not None else "source"][0]
         if look := self._worn(first.style) or (shown.look[0] if shown.look[1] >= SURE else ""):
             facts += (LIKE + look,)
@@ -108,8 +109,7 @@ class Eye:
         return self._asked[style]
 
     def _look(self, side: str, at: float, picture: Picture) -> Seen:
-        """What a picture shows; what has hardly changed since it was looked at shows the same, and so it is taken where
-        there is no time."""
+        """What a picture shows: what was seen before if it has hardly changed, or where there is no time."""
         small = np.asarray(cv2.resize(picture, SAMPLE, interpolation=cv2.INTER_AREA))
         if (last := self._looked.get(side)) is not None:
             before, when, seen = last
@@ -121,15 +121,21 @@ class Eye:
         self._looked[side] = small, at, seen
         return seen
 
-    def _facts(self, picture: Picture, earlier: Picture, shown: Seen) -> tuple[str, ...]:
-        faces = self._faces.find(picture) if self._faces is not None else np.zeros((0, 4))
-        share = float((self._segmenter.probability(picture) > 0.5).mean()) if self._segmenter is not None else None
+    def _facts(self, at: float, picture: Picture, earlier: Picture, shown: Seen) -> tuple[str, ...]:
         if earlier.shape != picture.shape:
             earlier = picture
-        face = float(faces[:, 3].max() / picture.shape[0]) if len(faces) else 0.0
+        if self._looked["source"][1] == at:  # who is there is looked for as often as what is there
+            self._who = self._find(picture)
+        faces, face, share = self._who
         told = tuple(label for label in shown.labels[:1] if label[1] >= TOLD)
-        seen = measured.Seen(float(len(faces) > 0), share or 0.0, face, None, told)
-        return facts_of(len(faces), share, measured.measure(picture, earlier, seen))
+        seen = measured.Seen(float(faces > 0), share or 0.0, face, None, told)
+        return facts_of(faces, share, measured.measure(picture, earlier, seen))
+
+    def _find(self, picture: Picture) -> tuple[int, float, float | None]:
+        """How many faces, the height of the largest as a share of the picture's, and the share that shows people."""
+        faces = self._faces.find(picture) if self._faces is not None else np.zeros((0, 4))
+        share = float((self._segmenter.probability(picture) > 0.5).mean()) if self._segmenter is not None else None
+        return len(faces), float(faces[:, 3].max() / picture.shape[0]) if len(faces) else 0.0, share
 
     def _pooled(self, seen: Sequence[Seen], moves: float) -> F32:
         return pooled(np.stack([each.vector for each in seen]), moves, self._axis)

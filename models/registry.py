@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def load(
     cpu: str = "",
     skip: float = 0.0,
     precision: str = "",
+    sessions: int = 1,
 ) -> Model:
     """Load a model.
 
@@ -34,12 +36,13 @@ def load(
         skip: what differs less than this from the frame before (levels of 255) is not made again,
             and nano's picture is held where the source rests; 0 is exact.
         precision: of a diffusion model's large linear layers: "" is the device's own, int8, fp8.
+        sessions: at once, that a diffusion model's memory is planned for.
     Raises: ValueError on an unknown name or device; FileNotFoundError if its weights or its LLM are missing.
     """
     check(name, device)
     if name not in NAMES:
         network: Model = importlib.import_module("reverie.models.diffusion.network").load(
-            Path(name).expanduser(), device, llm, skip, precision
+            Path(name).expanduser(), device, llm, skip, precision, sessions
         )
         return network
     model: Model
@@ -104,12 +107,12 @@ def describe(folder: Path | None = None) -> list[dict[str, Any]]:
 def _row(name: str, folder: Path | None) -> dict[str, Any]:
     """A diffusion model; None for what is not known of it."""
     known = catalogue.known(name)
-    try:
-        count = folders.parameters(folder) if folder is not None else 0
-    except ValueError:  # damaged: said when it is loaded
-        count = 0
+    count, estimated = 0, None
+    if folder is not None:
+        with suppress(ValueError, FileNotFoundError):  # damaged, or a part of a model: said when it is loaded
+            count = folders.parameters(folder)
+            estimated = memory.need(folder, 2).total / memory.GB
     under = licence.of(folder) if folder is not None else known.licence if known else licence.UNKNOWN
-    estimated = memory.need(count, 2, memory.PIXELS, 1).total / memory.GB if count else None
     return {
         "name": name, "here": folder is not None, "params_millions": round(count / 1e6, 1) or None,
         "gop_per_frame": None, "resolution": "512x512" if known else None,

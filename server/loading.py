@@ -40,8 +40,9 @@ def begin(settings: Settings) -> Future[Warm]:
 def load(settings: Settings) -> Warm:
     """Raises: FileNotFoundError, ValueError with a sentence for the operator."""
     model = registry.load(
-        settings.model_source, settings.device, settings.llm or None, settings.cpu, settings.skip, settings.precision
-    )
+        settings.model_source, settings.device, settings.llm or None, settings.cpu, settings.skip, settings.precision,
+        settings.max_sessions,
+    )  # fmt: skip
     model.prepare(WARM_PROMPT)
     stream = model.stream()
     stream.start(WARM_PROMPT)

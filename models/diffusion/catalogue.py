@@ -12,7 +12,7 @@ TAESD, TAESDXL = "madebyollin/taesd", "madebyollin/taesdxl"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A model on the hub; its memory is an estimate from its parameters at 512x512 in half precision, not measured."""
+    """A model on the hub; its memory is an estimate by `memory.need` for one session at 512x512, not measured."""
 
     name: str
     repository: str
@@ -24,18 +24,18 @@ class Known:
 
 KNOWN = (
     Known("sdxs", "IDKiro/sdxs-512-0.9", 2.6, "openrail++", "over 60 fps (RTX 4090, expected)"),
-    Known("lcm-dreamshaper", "SimianLuo/LCM_Dreamshaper_v7", 5.4, "mit", "20 to 60 fps (RTX 4090, published)", TAESD),
+    Known("lcm-dreamshaper", "SimianLuo/LCM_Dreamshaper_v7", 2.9, "mit", "20 to 60 fps (RTX 4090, published)", TAESD),
     Known(
-        "sd-turbo", "stabilityai/sd-turbo", 3.8, "sai-nc-community", "over 60 fps (RTX 4090, published)", TAESD
+        "sd-turbo", "stabilityai/sd-turbo", 3.2, "sai-nc-community", "over 60 fps (RTX 4090, published)", TAESD
     ),
     Known(
-        "sdxl-turbo", "stabilityai/sdxl-turbo", 8.5, "sai-nc-community", "20 to 60 fps (RTX 4090, expected)", TAESDXL
+        "sdxl-turbo", "stabilityai/sdxl-turbo", 7.5, "sai-nc-community", "20 to 60 fps (RTX 4090, expected)", TAESDXL
     ),
     Known(
-        "flux2-klein", "black-forest-labs/FLUX.2-klein-4B", 18.0, "apache-2.0", "under 20 fps (RTX 5090, published)"
+        "flux2-klein", "black-forest-labs/FLUX.2-klein-4B", 20.2, "apache-2.0", "under 20 fps (RTX 5090, published)"
     ),
     Known(
-        "lucy-edit", "decart-ai/Lucy-Edit-Dev", 24.0, "lucy-edit-dev-non-commercial", "under 2 fps (H100, expected)"
+        "lucy-edit", "decart-ai/Lucy-Edit-Dev", 27.0, "lucy-edit-dev-non-commercial", "under 2 fps (H100, expected)"
     ),
 )  # fmt: skip
 
@@ -62,6 +62,7 @@ def located(folder: Path, name: str) -> str:
     return name
 
 
-def nearest(gigabytes: float) -> Known | None:
-    """The largest model that fits into so much memory."""
-    return max((known for known in KNOWN if known.vram_gb <= gigabytes), key=lambda k: k.vram_gb, default=None)
+def nearest(gigabytes: float, but: str = "") -> Known | None:
+    """The largest model that fits into so much memory, but for the one of that name."""
+    fit = (known for known in KNOWN if known.vram_gb <= gigabytes and known.name != but)
+    return max(fit, key=lambda k: k.vram_gb, default=None)

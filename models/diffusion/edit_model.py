@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from reverie.models.diffusion.edit import EditStream
+from reverie.models.diffusion.sizes import EDIT_STEPS
 from reverie.models.diffusion.tokens import Seen, adapt
 from reverie.models.diffusion.told import Told
 from reverie.models.stream import Frames
 
-STEPS = 4  # of the distilled models
 CAMERA = 10  # where the camera's picture lies in the transformer's time
 
 
@@ -26,7 +26,7 @@ class EditModel(Told):
         from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
         super().__init__(pipeline, path.name, llm)
-        self.steps, self.skip, self._mu = STEPS, skip, compute_empirical_mu
+        self.steps, self.skip, self._mu = EDIT_STEPS, skip, compute_empirical_mu
         self.transformer, self._vae = pipeline.transformer, pipeline.vae
         adapt(self.transformer)
         self.device, self.dtype = self.transformer.device, self.transformer.dtype

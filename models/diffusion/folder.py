@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 # The part of a pipeline that denoises, by how its class name begins.
 NETWORKS = {
@@ -52,7 +53,31 @@ def _foreign(value: object) -> bool:
 
 def parameters(folder: Path) -> int:
     """Parameters of all parts that are loaded, from the headers of their files; one precision of each file counts."""
-    return sum(math.prod(shape) for part in PARTS for shape in _shapes(folder / part))
+    return sum(math.prod(shape) for part in _parts(folder) for shape in _shapes(part))
+
+
+def _parts(folder: Path) -> list[Path]:
+    """A pipeline's, and what lies beside them: ControlNets with what sees for them, an IP-Adapter with its encoder."""
+    found = [folder / part for part in PARTS if part != "vae" or not (folder / "vae_tiny").is_dir()]
+    found.append(folder / "vae_tiny")
+    for control in folder.glob("controlnet_*"):
+        found += [control, folder / f"{control.name.removeprefix('controlnet_')}_estimator"]
+    return [*found, folder / "ip_adapter", folder / "image_encoder"] if (folder / "ip_adapter").is_dir() else found
+
+
+def loras(folder: Path) -> int:
+    """Numbers that LoRAs take, all worn once: their own, and those of the layers that they touch, which are kept."""
+    own, touched = 0, dict[str, int]()
+    for file in sorted((folder / "loras").glob("*.safetensors")):
+        shapes = _header(file)
+        own += sum(math.prod(shape) for shape in shapes.values())
+        for name, shape in shapes.items():
+            down = next((word for word in ("lora_A", "lora_down", "lora.down") if word in name), "")
+            up = shapes.get(name.replace(down, down.replace("A", "B").replace("down", "up"))) if down else None
+            if up:
+                touched[name.partition(down)[0]] = up[0] * math.prod(shape[1:])
+    whole = sum(math.prod(s) for part in PARTS if part != "vae" for s in _shapes(folder / part))
+    return own + min(sum(touched.values()), whole)
 
 
 def large(folder: Path, side: int = 512) -> int:
@@ -63,20 +88,27 @@ def large(folder: Path, side: int = 512) -> int:
 
 def scheduler(folder: Path) -> str:
     """Its class; "" where none is named."""
+    return str(settings(folder / "scheduler", "scheduler_config.json").get("_class_name", ""))
+
+
+def settings(part: Path, file: str = "config.json") -> dict[str, Any]:
+    """Of a part; none where there is no such file or it is damaged, which is said when it is loaded."""
     try:
-        return str(json.loads((folder / "scheduler" / "scheduler_config.json").read_text())["_class_name"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        found = json.loads((part / file).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _shapes(part: Path) -> list[list[int]]:
     """Of the tensors of a part."""
     files = sorted(part.glob("*.safetensors"))
     plain = [file for file in files if "." not in file.name.removesuffix(".safetensors")]
-    return [shape for file in plain or files for shape in _header(file)]
+    return [shape for file in plain or files for shape in _header(file).values()]
 
 
-def _header(file: Path) -> list[list[int]]:
+def _header(file: Path) -> dict[str, list[int]]:
+    """Shapes of its tensors by their names."""
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
         if length > 100_000_000:
@@ -85,4 +117,4 @@ def _header(file: Path) -> list[list[int]]:
             header = json.loads(opened.read(length))
         except ValueError:
             raise ValueError(f"{file.name} is damaged") from None
-    return [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
+    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}

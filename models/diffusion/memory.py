@@ -1,14 +1,13 @@
-"""Whether a model fits, before it is loaded, and what to do when memory runs out all the same."""
+"""Whether a model fits, before it is loaded, and how to tell that memory ran out all the same."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from reverie.models.diffusion import catalogue, folder
+from reverie.models.diffusion import catalogue, folder, sizes
 
 GB = 1e9
-PICTURE_BYTES = 2500  # of working memory for a pixel and a row, in half precision; an estimate, not measured on a GPU
 PIXELS = 512 * 512  # that are planned for; larger pictures may run out of memory, and are then painted smaller
 FIXED_BYTES = 0.6e9  # context of CUDA and its libraries; an estimate
 RAN_OUT = ("out of memory", "not enough memory", "can't allocate memory")  # what torch says, of a GPU and of a CPU
@@ -20,31 +19,43 @@ class Need:
 
     weights: float
     work: float
+    streams: float = 0.0  # what all sessions keep
+    count: int = 1  # of sessions
 
     @property
     def total(self) -> float:
-        return self.weights + self.work + FIXED_BYTES
+        return self.weights + self.work + self.streams + FIXED_BYTES
 
 
-def need(parameters: int, bytes_each: int, pixels: int, rows: int, eight_bits: int = 0) -> Need:
-    """Args: rows: of the largest batch: denoising steps, and one more for a negative prompt.  eight_bits: parameters
-    that take a byte each."""
-    return Need((parameters - eight_bits) * bytes_each + eight_bits, PICTURE_BYTES * bytes_each / 2 * pixels * rows)
+def need(path: Path, each: int, precision: str = "", sessions: int = 1) -> Need:
+    """Of a folder, by the headers and settings of its files.
+
+    Args: each: bytes of a number.  precision: of precision.NAMES: large layers that take a byte.
+    Raises: ValueError if it is damaged.
+    """
+    parameters = folder.parameters(path) + folder.loras(path)
+    eight, held = folder.large(path) if precision else 0, sizes.held(path, PIXELS, sessions)
+    return Need((parameters - eight) * each + eight, held.work * each, held.stream * each * sessions, sessions)
 
 
-def plan(path: Path, device: str, precision: str, rows: int) -> None:
-    """Look whether a folder fits a device, from the headers of its files.
+def plan(path: Path, device: str, precision: str, sessions: int = 1) -> None:
+    """Look whether a folder fits a device with so many sessions at once.
 
     Raises: ValueError with the figures, and with what would fit.
     """
-    each, count, large = 4 if device == "cpu" else 2, folder.parameters(path), folder.large(path)
-    wanted = need(count, each, PIXELS, rows, large if precision else 0)
-    there = free(device)
+    there, each = free(device), 4 if device == "cpu" else 2
     if there is None:
         return
-    smaller = need(count, each, PIXELS, rows, large)
-    tip = f"with REVERIE_PRECISION=int8 it needs {smaller.total / GB:.1f} GB" if smaller.total <= there else ""
-    check(path.name, wanted, there, tip)
+    tips, wanted = list[str](), need(path, each, precision, sessions)
+    if wanted.total > there:
+        less = ((n, need(path, each, precision, n).total) for n in range(sessions - 1, 0, -1))
+        fewer = next((found for found in less if found[1] <= there), None)
+        if fewer:
+            tips.append(f"with REVERIE_MAX_SESSIONS={fewer[0]} it needs {fewer[1] / GB:.1f} GB")
+        smaller = need(path, each, "int8", sessions).total
+        if not precision and smaller <= there:
+            tips.append(f"with REVERIE_PRECISION=int8 it needs {smaller / GB:.1f} GB")
+    check(path.name, wanted, there, tips)
 
 
 def free(device: str) -> int | None:
@@ -60,15 +71,16 @@ def free(device: str) -> int | None:
         return None
 
 
-def check(name: str, wanted: Need, free: float, tip: str = "") -> None:
-    """Raises: ValueError with the figures and the nearest model that fits, or the tip."""
+def check(name: str, wanted: Need, free: float, tips: list[str]) -> None:
+    """Raises: ValueError with the figures, what else could be done, and the nearest model that fits."""
     if wanted.total <= free:
         return
-    other = catalogue.nearest(free / GB)
-    advice = tip or (f"{other.name} needs {other.vram_gb:g} GB" if other else "nano needs no GPU")
+    other = catalogue.nearest(free / GB, name)
+    advice = [*tips, f"{other.name} needs {other.vram_gb:g} GB" if other else "nano needs no GPU"]
     raise ValueError(
         f"{name} needs {wanted.total / GB:.1f} GB ({wanted.weights / GB:.1f} of weights, {wanted.work / GB:.1f} to "
-        f"work, {FIXED_BYTES / GB:.1f} for the device) and {free / GB:.1f} GB are free; {advice}"
+        f"work, {wanted.streams / GB:.1f} for {wanted.count} session{'s' if wanted.count > 1 else ''}, "
+        f"{FIXED_BYTES / GB:.1f} for the device) and {free / GB:.1f} GB are free; {', '.join(advice)}"
     )
 
 

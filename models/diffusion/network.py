@@ -22,6 +22,7 @@ from reverie.models.diffusion.compiled import blocks, compiled, in_place
 from reverie.models.diffusion.control import Controls
 from reverie.models.diffusion.lora import Loras
 from reverie.models.diffusion.reference import Reference
+from reverie.models.diffusion.sizes import LCM_STEPS
 from reverie.models.diffusion.smaller import Smaller
 from reverie.models.diffusion.wish import Wish
 from reverie.models.diffusion.words import Words, joined
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
     from reverie.models.diffusion.image import ImageStream, Rows
 
 PROMPTS_KEPT = 256
-LCM_STEPS = 4
 LCM_GUIDANCE = 8.5  # diffusers' own, of models that take it as a number
 
 
-def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0, bits: str = "") -> Any:
+def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0, bits: str = "", sessions: int = 1) -> Any:
     """A folder that diffusers saved, safetensors only, nothing fetched and no code of the folder run.
 
     Args: device: cpu, cuda or neuron.  llm: see ImageModel.  skip: see similar.Filter.  bits: of precision.NAMES.
+        sessions: at once, that memory is planned for.
     Raises: FileNotFoundError, ValueError with one sentence; ValueError with the figures if it does not fit the device.
     """
     kind = folders.check(path)
@@ -48,7 +49,7 @@ def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0, bit
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no CUDA device; --device cpu runs it slowly, nano runs on a CPU in real time")
     precision.check(bits, device, torch.cuda.get_device_capability() if device == "cuda" else None)
-    memory.plan(path, device, bits, LCM_STEPS if folders.scheduler(path) == "LCMScheduler" else 1)
+    memory.plan(path, device, bits, sessions)
     try:
         from diffusers import DiffusionPipeline
         from diffusers.utils import logging as diffusers_logging

@@ -20,13 +20,13 @@ from torch import Tensor
 
 from reverie.models.blend import Blend, blend, styled
 from reverie.models.diffusion.ring import Ring
+from reverie.models.diffusion.sizes import LATENTS
 from reverie.models.stream import Frames, check, check_start
 
 if TYPE_CHECKING:
     from reverie.models.diffusion.streaming import Features
     from reverie.models.diffusion.video_model import VideoModel
 
-LATENTS = 3  # of a chunk
 FRAMES = 4  # of a latent, but for the first of a stream
 MOVED = 0.2  # root mean square difference of frames, of 1, that counts as full motion
 STILL, MOVING = 0.8, 0.6  # share of noise at strength 1, by motion: a still picture can bear more

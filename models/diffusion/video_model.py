@@ -16,15 +16,14 @@ from torch import Tensor
 
 from reverie.models.diffusion.causal import Causal
 from reverie.models.diffusion.ring import Ring
+from reverie.models.diffusion.sizes import LATENTS, SLOTS, WORDS
 from reverie.models.diffusion.streaming import Codec, Features
 from reverie.models.diffusion.told import Told
-from reverie.models.diffusion.video import LATENTS, VideoStream
+from reverie.models.diffusion.video import VideoStream
 from reverie.models.stream import Frames
 
 STEPS = 2  # denoising steps of a chunk; with the ring they suffice for video to video
 EDIT_STEPS = 4  # of a model that edits: it begins with noise alone
-SLOTS = 4  # chunks in the ring: the sink and three more
-WORDS = 512  # tokens of a prompt
 
 
 class VideoModel(Told):

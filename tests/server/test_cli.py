@@ -47,7 +47,7 @@ def test_models_lists_what_is_here_and_what_can_be_had(
     assert rows["nano"]["commercial_use"] and rows["sd-turbo"]["commercial_use"] is False
     assert main(["models"]) == 0
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("sd-turbo"))
-    assert "3.8 GB" in line and "not for commercial use" in line and "60 fps" in line
+    assert "3.2 GB" in line and "not for commercial use" in line and "60 fps" in line
 
 
 def test_a_model_that_was_pulled_is_served_by_its_name_and_its_licence_is_said(

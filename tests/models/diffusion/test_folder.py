@@ -5,8 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from reverie.models.diffusion import folder
+from reverie.models.diffusion.network import load
+
+LAYERS = tuple(f".{layer}.weight" for layer in ("to_q", "to_k", "to_v", "to_out.0"))
 
 
 @pytest.fixture
@@ -22,6 +26,25 @@ def change(path: Path, **entries: object) -> None:
 def test_a_good_folder_tells_its_pipeline_and_size(turbo: Path) -> None:
     assert folder.check(turbo) == "StableDiffusionPipeline"
     assert 500_000 < folder.parameters(turbo) < 5_000_000
+
+
+def test_all_that_is_loaded_beside_a_pipeline_counts(full: Path) -> None:
+    model = load(full, "cpu")
+    nets = [model.unet, model.vae, model.pipeline.text_encoder, *model.controls._nets.values()]
+    known = sum(p.numel() for net in nets for p in net.parameters())  # the adapter's layers are in the UNet
+    assert model.reference is not None
+    known += sum(p.numel() for part in (model.reference._encoder, model.reference._project) for p in part.parameters())
+    eyes = [m for name in ("depth_estimator", "pose_estimator") for m in (full / name).glob("*.safetensors")]
+    known += sum(x.numel() for file in eyes for x in load_file(file).values())
+    assert folder.parameters(full) == pytest.approx(known, rel=0.01)
+    touched = sum(p.numel() for name, p in model.unet.named_parameters() if name.endswith(LAYERS))
+    own = sum(x.numel() for file in (full / "loras").glob("*") for x in load_file(file).values())
+    assert folder.loras(full) == 2 * touched + own  # two LoRAs, named differently: at most so much
+
+
+def test_a_tiny_autoencoder_is_loaded_instead(turbo: Path, copy: Path) -> None:
+    (copy / "vae").rename(copy / "vae_tiny")
+    assert folder.parameters(copy) == folder.parameters(turbo)
 
 
 def test_pickles_are_refused(copy: Path) -> None:

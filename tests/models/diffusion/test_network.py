@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from reverie.models.diffusion import catalogue, memory
-from reverie.models.diffusion import folder as folders
 from reverie.models.diffusion.network import ImageModel, load
 from reverie.server.settings import from_environment
 
@@ -62,5 +61,5 @@ def test_a_real_model_follows_a_prompt_at_once_within_the_memory_that_was_planne
         shown[prompt] = stream.step(frames)
     assert not np.array_equal(*shown.values()) and all(each.std() > 1 for each in shown.values())
     if isinstance(model, ImageModel):
-        planned = memory.need(folders.parameters(folder), 2, memory.PIXELS, model.steps).total
+        planned = memory.need(folder, 2).total
         assert before is not None and before - (memory.free("cuda") or 0) < planned

@@ -26,6 +26,7 @@ UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
     "models/stream.py": "the contract: every model's own test",
     "models/config.py": "sizes: test_network.py",
     "models/layers.py": "test_network.py runs every block, in both traversals",
+    "server/commands/finding.py": "search/test_commands.py runs each of them",
     "server/errors.py": "test_signaling.py provokes each refusal",
     "server/metrics.py": "test_session.py and test_engine.py read them",
     "server/node.py": "test_signaling.py: admission; test_app.py: readiness",
@@ -37,7 +38,7 @@ UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
     "server/ray_node.py": "test_ray_fleet.py runs nodes in actors",
     "server/ray_workers.py": "test_ray_fleet.py restyles a folder on it",
     "server/scripts.py": "test_placement.py and test_interleavings.py run them in a real Redis",
-    "server/serve.py": "test_cli.py and the server fixture of tests/server",
+    "server/serve.py": "commands/test_serving.py and the server fixture of tests/server",
     "server/video.py": "test_restyle.py, container by container",
 }
 TOP = {

@@ -1,6 +1,6 @@
 // The LLM's tasks for a block of warps: float32 between the layers, weights of one byte, inputs of two.
 #pragma once
-#include "bodies.h"
+#include "floats.h"
 
 namespace reverie::cuda {
 
@@ -127,27 +127,67 @@ DEVICE void recall(const float* keys, const float* values, int count, const floa
     warp_sync();
 }
 
+// Up to sixteen rows of queries, a row a position and head, each over the keys up to its own position, by one warp.
+DEVICE void recall_rows(const tasks::Recollect& t, const Context& at, int position, int first, int n) {
+    constexpr float to_log2 = 1.44269504f / 8.0f;
+    const int each = t.heads / t.groups, count = position + (first + n - 1) / each + 1;
+    const int padded = parts(count, 16) * 16, pitch = parts(t.context, 16) * 16;
+    const float *keys = at.at<float>(t.cache), *values = keys + std::size_t(t.context) * tasks::head;
+    float* q = reinterpret_cast<float*>(at.scratch + warp() * at.scratch_each);
+    float* scores = q + tile_rows * tasks::head;
+    const auto token = [&](int row) { return (first + row) / each; };
+    const auto head = [&](int row) { return t.group * each + (first + row) % each; };
+    for (int i = lane(); i < tile_rows * tasks::head; i += lanes_wide) {
+        const int row = least(i / tasks::head, n - 1);
+        const float* x = at.at<float>(t.qkv) + (std::size_t(token(row)) * (t.heads + 2 * t.groups) + head(row)) * tasks::head;
+        q[i] = turned(x, at.at<float>(t.rope) + std::size_t(position + token(row)) * tasks::head, i % tasks::head);
+    }
+    warp_sync();
+    score_rows(q, keys, count, scores, pitch);
+    warp_sync();
+    for (int row = 0; row < n; ++row) {
+        float* own = scores + row * pitch;
+        const int seen = position + token(row) + 1;
+        const float top = maximum(-1e30f, seen, [&](int k) { return own[k] * to_log2; });
+        warp_sync();
+        for (int k = lane(); k < padded; k += lanes_wide) own[k] = k < seen ? exp2_of(own[k] * to_log2 - top) : 0.0f;
+        warp_sync();
+        const float inverse = over(1.0f, sum_in_order(seen, [&](int k) { return own[k]; }));
+        if (lane() == 0) q[row * tasks::head] = inverse;
+    }
+    warp_sync();
+    mix_rows(scores, n, pitch, values, count, [&](int row, int k, float sum) {
+        if (row < n)
+            at.at<float>(t.y)[(std::size_t(token(row)) * t.heads + head(row)) * tasks::head + k] =
+                sum * q[row * tasks::head];
+    });
+    warp_sync();
+}
+
+// One position's heads are a warp each; of several positions sixteen rows are.
 DEVICE void recollect(const tasks::Recollect& t, const Context& at) {
     const int position = *at.at<std::int32_t>(t.position), each = t.heads / t.groups;
+    const int n = least(t.count, t.context - position);
     const std::ptrdiff_t row = (t.heads + 2 * t.groups) * tasks::head;
+    const float *x = at.at<float>(t.qkv), *rope = at.at<float>(t.rope) + std::size_t(position) * tasks::head;
     float *keys = at.at<float>(t.cache), *values = keys + std::size_t(t.context) * tasks::head;
+    for (int i = thread(); i < n * tasks::head; i += threads()) {
+        const int token = i / tasks::head, k = i % tasks::head;
+        const std::size_t place = std::size_t(position) * tasks::head + i;
+        keys[place] = turned(x + token * row + (t.heads + t.group) * tasks::head, rope + token * tasks::head, k);
+        values[place] = x[token * row + (t.heads + t.groups + t.group) * tasks::head + k];
+    }
+    block_sync();
+    if (t.count > 1) {
+        for (int first = warp() * tile_rows; first < n * each; first += warps() * tile_rows)
+            recall_rows(t, at, position, first, least(tile_rows, n * each - first));
+        return;
+    }
     float* own = reinterpret_cast<float*>(at.scratch + warp() * at.scratch_each);
-    for (int n = 0; n < least(t.count, t.context - position); ++n) {
-        const float* x = at.at<float>(t.qkv) + n * row;
-        const float* rope = at.at<float>(t.rope) + std::size_t(position + n) * tasks::head;
-        const std::size_t place = std::size_t(position + n) * tasks::head;
-        for (int k = thread(); k < tasks::head; k += threads()) {
-            keys[place + k] = turned(x + (t.heads + t.group) * tasks::head, rope, k);
-            values[place + k] = x[(t.heads + t.groups + t.group) * tasks::head + k];
-        }
-        block_sync();
-        for (int h = t.group * each + warp(); h < (t.group + 1) * each; h += warps()) {
-            for (int k = lane(); k < tasks::head; k += lanes_wide) own[k] = turned(x + h * tasks::head, rope, k);
-            warp_sync();
-            recall(keys, values, position + n + 1, own, own + tasks::head,
-                   at.at<float>(t.y) + (std::size_t(n) * t.heads + h) * tasks::head);
-        }
-        block_sync();
+    for (int h = t.group * each + warp(); n && h < (t.group + 1) * each; h += warps()) {
+        for (int k = lane(); k < tasks::head; k += lanes_wide) own[k] = turned(x + h * tasks::head, rope, k);
+        warp_sync();
+        recall(keys, values, position + 1, own, own + tasks::head, at.at<float>(t.y) + std::size_t(h) * tasks::head);
     }
 }
 

@@ -141,14 +141,15 @@ def aligned(program: Program) -> None:
 
 
 def scratch(program: Program) -> int:
-    """Bytes that the widest task needs for each warp: scores of sixteen queries, or a prepared vector of the LLM."""
+    """Bytes that the widest task needs for each warp: scores of sixteen queries, or prepared vectors of the LLM."""
     most = 256
     for task in (node.task for node in program.nodes):
         if isinstance(task, Attention):
             keys = (4 * -(-task.tokens // BLOCK) + -(-task.style_tokens // BLOCK)) * BLOCK
             most = max(most, 5 * ROWS * keys)
         elif isinstance(task, Recollect):
-            most = max(most, 4 * (HEAD + task.context))
+            rows, keys = (1 if task.count == 1 else ROWS), -(-task.context // 16) * 16
+            most = max(most, 4 * rows * (HEAD + keys))
         elif isinstance(task, Project):  # of the whole block: on a GPU its warps share it, on a CPU it has one
             most = max(most, 4 * 64 + 4 * ROWS * OUTS + 6 * POSITIONS * task.width)
     return -(-most // 256) * 256

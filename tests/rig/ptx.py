@@ -10,6 +10,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from rig.ptx_text import KINDS, REGISTER, SYMBOL, Line, Text
 
@@ -109,6 +110,8 @@ class Warp:
             self.reach(op, parts, kind, o, mask)
         elif op == "shfl":
             self.shuffle(parts, o, mask)
+        elif op == "mma" and "bf16" in parts:
+            self.multiply_floats(o, mask)
         elif op == "mma":
             self.multiply(o, mask)
         elif op == "ldmatrix":
@@ -129,6 +132,8 @@ class Warp:
             return np.where(self.truth(o[3]), self.get(o[1], kind), self.get(o[2], kind))
         if op in ("mov", "cvta"):
             return self.get(o[1], kind)
+        if op == "cvt" and parts[2] == "bf16x2":
+            return np.stack([_bf16(self.get(name, KINDS["f32"])) for name in (o[2], o[1])], 1).view(np.uint32)[:, 0]
         if op == "cvt":
             return self.get(o[1], kind).astype(KINDS[parts[-2]])
         a = self.get(o[1], kind)
@@ -236,6 +241,29 @@ class Warp:
         for i in range(4):
             sums = self.get(c[i], KINDS["s32"]) + product[row + i // 2 * 8, lane % 4 * 2 + i % 2].astype(np.int32)
             self.set(d[i], sums, mask)
+
+    def multiply_floats(self, o: list[str], mask: np.ndarray) -> None:
+        """The fragments of mma.m16n8k16 for bf16, as the PTX ISA draws them; sums in float32."""
+        d, a, b, c = (REGISTER.findall(each) for each in o)
+        left, right = np.zeros((16, 16), np.float32), np.zeros((16, 8), np.float32)
+        lane = np.arange(LANES)
+        row, k = lane // 4, lane % 4 * 2
+        for i, name in enumerate(a):
+            left[(row + i % 2 * 8)[:, None], (k + i // 2 * 8)[:, None] + np.arange(2)] = self.halves(name)
+        for i, name in enumerate(b):
+            right[(k + i * 8)[:, None] + np.arange(2), row[:, None]] = self.halves(name)
+        product = left @ right
+        for i in range(4):
+            self.set(d[i], self.get(c[i], KINDS["f32"]) + product[row + i // 2 * 8, k + i % 2], mask)
+
+    def halves(self, name: str) -> np.ndarray:
+        """Two bfloat16 of each lane as float32, (32, 2)."""
+        two = self.get(name, KINDS["u32"]).view(np.uint16).reshape(LANES, 2)
+        return (two.astype(np.uint32) << 16).view(np.float32)
+
+
+def _bf16(values: np.ndarray) -> np.ndarray:
+    return values.astype(ml_dtypes.bfloat16).view(np.uint16)
 
 
 def _permuted(a: np.ndarray, b: np.ndarray, choice: np.ndarray) -> np.ndarray:

@@ -48,7 +48,7 @@ def test_the_kernel_compiles_without_spills_and_within_its_budget(ptx: Path, arc
 def test_the_tensor_cores_multiply_and_counters_are_released(ptx: Path) -> None:
     text = ptx.read_text()
     for instruction in (
-        "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32", "cp.async.cg.shared.global", "cp.async.wait_group 1",
+        "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32", "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", "cp.async.cg.shared.global", "cp.async.wait_group 1",
         "ldmatrix.sync.aligned.m8n8.x4.shared.b16", "ld.acquire.gpu", "red.release.gpu",
     ):  # fmt: skip
         assert instruction in text

@@ -10,6 +10,7 @@ from rig.backends import emulated_driver
 from rig.cases import CASES
 from rig.neuron import llm, video
 from rig.programs import buffers, dice, draft, left
+from rig.tolerance import relative_error
 
 from reverie.kernels import reference
 from reverie.kernels.cuda import compiler
@@ -17,7 +18,7 @@ from reverie.kernels.cuda.driver import Driver
 from reverie.kernels.cuda.launcher import Launcher, aligned, merged, scratch
 from reverie.kernels.machine import memory
 from reverie.kernels.program import Program, join
-from reverie.kernels.tasks import Conv
+from reverie.kernels.tasks import Conv, Recollect
 
 EPOCHS = 3
 Gpu = tuple[Driver, bytes]
@@ -78,8 +79,14 @@ def test_a_task_gives_the_bits_of_the_reference(gpu: Gpu, name: str) -> None:
     launcher = Launcher(program, given(program, after), gpu[1], gpu[0])
     launcher.launch([0])
     reference.launch(program, 0, after)
-    for buffer, want in zip(program.buffers, after, strict=True):
-        np.testing.assert_array_equal(launcher[buffer.name], want[: buffer.bytes], err_msg=buffer.name)
+    made = (node.task for node in program.nodes)
+    prompt = {t.y.buffer for t in made if isinstance(t, Recollect) and t.count > 1}  # products of bfloat16 on a GPU
+    for number, (buffer, want) in enumerate(zip(program.buffers, after, strict=True)):
+        got = launcher[buffer.name]
+        if number in prompt:
+            assert relative_error(got.view(np.float32), want[: buffer.bytes].view(np.float32)) < 2**-16
+        else:
+            np.testing.assert_array_equal(got, want[: buffer.bytes], err_msg=buffer.name)
     launcher.close()
 
 

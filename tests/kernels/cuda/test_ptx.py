@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rig.cases import CASES, Bench, attention, heads
+from rig.cases import CASES, Bench, attention, heads, recollect
 from rig.programs import buffers, dice, draft, left
 from rig.ptx import POISON, Memory, Warp, launch
 from rig.ptx_text import Text, parse
+from rig.tolerance import relative_error
 
 from reverie.kernels import reference
 from reverie.kernels.cuda import compiler
 from reverie.kernels.machine import flat, memory
 from reverie.kernels.program import Program
-from reverie.kernels.tasks import Task
+from reverie.kernels.tasks import Recollect, Task
 
 pytestmark = pytest.mark.timeout(600)
 with_nvcc = pytest.mark.skipif(compiler.nvcc() is None, reason="nvcc is not on the PATH")
@@ -77,6 +78,35 @@ def test_a_task_gives_the_bits_of_the_reference(text: Text, name: str) -> None:
     reference.launch(program, 0, after)
     for buffer, got, want in zip(program.buffers, found, after, strict=True):
         np.testing.assert_array_equal(got, want, err_msg=buffer.name)
+
+
+def first_products_only(text: Text) -> Text:
+    """Without the products of what bfloat16 leaves: two of three."""
+    number, lines = 0, []
+    for line in text.lines:
+        number += ".bf16." in line.name
+        lines.append(replace(line, name="nanosleep") if ".bf16." in line.name and number % 3 != 1 else line)
+    return replace(text, lines=lines)
+
+
+@with_nvcc
+def test_a_prompts_attention_keeps_sixteen_bits(text: Text) -> None:
+    """Nine positions are read, of which the cache has room for six: eighteen rows of queries.  With the high parts alone
+    it would be eight bits."""
+    bench, tasks = recollect(3, count=9, position=10, context=16)
+    bench.builder.op("op", tasks[:1])
+    program = bench.builder.finish(1)
+    after = [bench.given[b.name].copy() if b.name in bench.given else memory(b.bytes) for b in program.buffers]
+    task, before = program.nodes[0].task, [array.copy() for array in after]
+    assert isinstance(task, Recollect)
+    reference.launch(program, 0, after)
+    errors = []
+    for each in (text, first_products_only(text)):
+        found = run(each, program, [array.copy() for array in before])
+        np.testing.assert_array_equal(found[task.cache.buffer], after[task.cache.buffer])
+        got, want = (arrays[task.y.buffer].view(np.float32) for arrays in (found, after))
+        errors.append(relative_error(got, want))
+    assert errors[0] < 2**-16 < 2**-12 < errors[1] < 2**-6
 
 
 @with_nvcc
@@ -168,3 +198,29 @@ def test_bytes_are_multiplied_where_the_lanes_have_them() -> None:
         for lane in LANE
     }
     assert {place: value for place, value in sums.items() if value != 1} == {(0, 13): -399, (3, 7): 13}
+
+
+def test_bfloat16_is_multiplied_where_the_lanes_have_it() -> None:
+    """A[3][5] = 1.5 (lane 14, second half), A[9][12] = -2 (lane 6, fourth register), B[5][2] = 3, B[12][7] = 0.25; C is 1."""
+    warp = alone(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%f0,%f1,%f2,%f3}, {%r4,%r5,%r6,%r7}, {%r8,%r9}, {%f0,%f1,%f2,%f3};"
+    )
+    everyone = np.ones(32, bool)
+    for name, lane, word in (
+        ("%r4", 14, 0x3FC0 << 16), ("%r7", 6, 0xC000), ("%r8", 10, 0x4040 << 16), ("%r9", 30, 0x3E80),
+    ):  # fmt: skip
+        warp.set(name, np.where(lane == LANE, word, 0).astype(np.uint32), everyone)
+    for number in range(4):
+        warp.set(f"%f{number}", np.ones(32, np.float32), everyone)
+    warp.run()
+    sums = {(n, lane): float(warp.get(f"%f{n}", np.dtype("f4"))[lane]) for n in range(4) for lane in LANE}
+    assert {place: value for place, value in sums.items() if value != 1} == {(0, 13): 5.5, (3, 7): 0.5}
+
+
+def test_two_floats_become_bfloat16_to_the_nearest_even() -> None:
+    """1 + 2^-8 lies between 1 and 1 + 2^-7, and 1 is even; 1 + 3 * 2^-8 goes up."""
+    warp = alone("cvt.rn.bf16x2.f32 %r1, %f1, %f2;")
+    for name, value in (("%f1", 1 + 2**-8), ("%f2", 1 + 3 * 2**-8)):
+        warp.set(name, np.full(32, value, np.float32), np.ones(32, bool))
+    warp.run()
+    assert int(warp.registers["%r1"][0]) == 0x3F80 << 16 | 0x3F82

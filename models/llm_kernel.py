@@ -21,6 +21,7 @@ from reverie.models.llm_lowering import CHUNK, CONTEXT, VERSION, Language, packe
 
 TURN_S = 0.002  # that a text waits before it asks whether another has been read
 DECODE = 1  # the LLM's place in a frame's program
+PART = 8  # positions of a text to be continued that are read at once: a frame or a prompt waits half as long as for 16
 
 
 class _Text:
@@ -51,22 +52,22 @@ class KernelLLM:
         self._decode = Instance(Loaded(self.program), self.given)
         for name in ("llm.cache", "llm.position", "llm.token"):
             self.given[name] = self._decode[name]
-        self._states = self._reader(states)
+        self._states = self._reader(CHUNK, states)
         self._read: Instance | None = None  # through all layers; there is none before `finish`
         self._finishing = threading.Lock()
         self._held: Callable[[], _Text | None] = _nobody  # whose text the cache holds
         self._unread: list[int] = []  # of that text
         self._lock = threading.Lock()
 
-    def _reader(self, states: tuple[int, ...]) -> Instance:
-        program = Language(self.shape, CHUNK, self.device.pool.workers, states).build()
+    def _reader(self, count: int, states: tuple[int, ...]) -> Instance:
+        program = Language(self.shape, count, self.device.pool.workers, states).build()
         shared = {name: array for name, array in self.given.items() if name != "llm.token"}
         return Instance(Loaded(program), shared)
 
     def finish(self) -> Instance:
         """The program that reads what is to be continued, made at the first call (0.3 s)."""
         with self._finishing:
-            self._read = self._read or self._reader(())
+            self._read = self._read or self._reader(PART, ())
             return self._read
 
     def tokenize(self, text: str) -> list[int]:
@@ -84,7 +85,7 @@ class KernelLLM:
             rows = []
             for first in range(0, len(tokens), CHUNK):
                 chunk = tokens[first : first + CHUNK]
-                self._take(self._states, chunk, first)
+                self._take(self._states, CHUNK, chunk, first)
                 rows.append(np.concatenate([self._kept(n)[: len(chunk)] for n in self.layers], 1))
         return np.concatenate(rows)
 
@@ -92,8 +93,8 @@ class KernelLLM:
         raw = self._states[f"states.{layer}"][: 4 * CHUNK * self.shape.width]
         return raw.view(np.float32).reshape(CHUNK, self.shape.width).copy()
 
-    def _take(self, reader: Instance, chunk: Sequence[int], position: int) -> None:
-        reader["llm.token"][: 4 * CHUNK].view(np.int32)[:] = [*chunk, *[0] * (CHUNK - len(chunk))]
+    def _take(self, reader: Instance, count: int, chunk: Sequence[int], position: int) -> None:
+        reader["llm.token"][: 4 * count].view(np.int32)[:] = [*chunk, *[0] * (count - len(chunk))]
         self._at(position)
         self.device.run(reader)
 
@@ -136,8 +137,8 @@ class KernelLLM:
             self._at(0)
             current[0] = tokens[0]
         if self._unread:
-            chunk, self._unread = self._unread[:CHUNK], self._unread[CHUNK:]
-            self._take(self.finish(), chunk, len(tokens) - 1 - len(self._unread) - len(chunk))
+            chunk, self._unread = self._unread[:PART], self._unread[PART:]
+            self._take(self.finish(), PART, chunk, len(tokens) - 1 - len(self._unread) - len(chunk))
             if self._unread:
                 return None
             self._at(len(tokens) - 1)

@@ -11,7 +11,7 @@ from reverie.models import llm
 from reverie.models.config import NANO
 from reverie.models.device import Device
 from reverie.models.llm_kernel import KernelLLM
-from reverie.models.llm_lowering import CHUNK, CONTEXT
+from reverie.models.llm_lowering import CONTEXT, PART
 
 FIXED = (
     "A camera stands in a kitchen and looks at a table. On the table there are a bowl of fruit, two cups and a newspaper. "
@@ -72,15 +72,15 @@ def test_texts_without_tokens_or_beyond_the_context_are_refused(model: KernelLLM
 
 
 def test_a_text_goes_on_in_pieces_and_ends_in_time(model: KernelLLM) -> None:
-    text = "Once upon a time, " * CHUNK  # more than one chunk
+    text = "Once upon a time, " * PART  # more than one chunk
     pieces = list(model.generate(text, 8))
     assert pieces == list(model.generate(text, 8)) and 0 < len([piece for piece in pieces if piece]) <= 8
-    assert len([piece for piece in pieces if not piece]) == (len(model.tokenize(text)) - 2) // CHUNK
+    assert len([piece for piece in pieces if not piece]) == (len(model.tokenize(text)) - 2) // PART
     assert "".join(pieces).strip()
 
 
 def test_others_may_read_and_write_between_two_pieces(model: KernelLLM) -> None:
-    text = "The weather today is " * CHUNK
+    text = "The weather today is " * PART
     alone = "".join(model.generate(text, 6))
     pieces = model.generate(text, 6)
     begun = [next(pieces), next(pieces)]
@@ -89,9 +89,9 @@ def test_others_may_read_and_write_between_two_pieces(model: KernelLLM) -> None:
 
 
 def test_two_texts_are_written_in_turns_and_one_that_is_given_up_keeps_nobody_waiting(model: KernelLLM) -> None:
-    texts = ["The weather today is " * CHUNK, "In a dark room " * CHUNK]
+    texts = ["The weather today is " * PART, "In a dark room " * PART]
     alone = ["".join(model.generate(text, 4)) for text in texts]
-    given_up = model.generate("Once upon a time, " * CHUNK, 4)
+    given_up = model.generate("Once upon a time, " * PART, 4)
     next(given_up)
     del given_up
     written = ["", ""]

@@ -10,8 +10,8 @@ from reverie.kernels.tasks import Pick
 from reverie.models import llm
 from reverie.models.config import NANO
 from reverie.models.device import Device
-from reverie.models.llm_kernel import KernelLLM
-from reverie.models.llm_lowering import CONTEXT, PART
+from reverie.models.llm_kernel import PART, KernelLLM
+from reverie.models.llm_lowering import CONTEXT
 
 FIXED = (
     "A camera stands in a kitchen and looks at a table. On the table there are a bowl of fruit, two cups and a newspaper. "

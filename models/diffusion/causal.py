@@ -23,18 +23,37 @@ class Causal:
         t, y, x = self.config.patch_size
         return (latents // t) * (rows // y) * (columns // x)
 
-    def __call__(self, x: Tensor, time: float, words: Tensor, ring: Ring, keep: bool = False) -> Tensor:
+    def at(self, active: Tensor, x: Tensor) -> Tensor:
+        """Where tokens (A,) lie in latents x (1, C, T, Y, X): (1, 1, T, Y, X), true there."""
+        t, y, x_ = self.config.patch_size
+        found = torch.zeros(self.tokens(*x.shape[2:]), dtype=torch.bool, device=x.device)
+        found[active] = True
+        places = found.view(x.shape[2] // t, x.shape[3] // y, x.shape[4] // x_)
+        for side, times in enumerate((t, y, x_)):
+            places = places.repeat_interleave(times, side)
+        return places[None, None]
+
+    def __call__(
+        self, x: Tensor, time: float, words: Tensor, ring: Ring, keep: bool = False, active: Tensor | None = None
+    ) -> Tensor:
         """
         Args:
             x: noisy latents (1, C, T, Y, X).
             time: how noisy, 0 to 1.
             words: (1, L, D) of the text encoder.
             keep: puts the chunk's keys and values into the ring; its latents are clean then.
-        Returns: the velocity, noise less clean latents, (1, C, T, Y, X).
+            active: tokens that are made (A,); the others are seen in the ring, as they were.  None: all.
+        Returns: the velocity, noise less clean latents, (1, C, T, Y, X); 0 where none was made.
         """
-        slot = ring.next(x.device) if keep else None
+        slot, (now, past) = ring.next(x.device) if keep else None, self.angles(x, ring)
+        if active is not None:
+            now = now[0][:, active], now[1][:, active]
+            if slot is not None:
+                ring.carry()
+                slot = slot[active]
         timestep = torch.full((1,), 1000.0 * time, device=x.device)
-        answer = self.forward(x, timestep, words, ring, *self.angles(x, ring), ring.mask(x.device), slot)
+        mask = ring.mask(x.device, now[0].shape[1])
+        answer = self.forward(x, timestep, words, ring, now, past, mask, slot, active)
         ring.count += keep
         return answer
 
@@ -49,17 +68,22 @@ class Causal:
 
     def forward(
         self, x: Tensor, timestep: Tensor, words: Tensor, ring: Ring, angles: Angles, past: Angles, mask: Tensor,
-        slot: Tensor | None,
+        slot: Tensor | None, active: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """WanTransformer3DModel.forward, with a ring for each block."""
         net, (_, _, t, y, width) = self.transformer, x.shape
         pt, py, px = self.config.patch_size
         hidden = net.patch_embedding(x).flatten(2).transpose(1, 2).contiguous()
+        whole = hidden.shape[1]
+        if active is not None:
+            hidden = hidden[:, active]
         embedded, projected, text, _ = net.condition_embedder(timestep, words, None)
         projected = projected.unflatten(1, (6, -1))
         for block, layer in zip(net.blocks, ring.layers, strict=True):
             hidden = block(hidden, text, projected, Seen(layer, angles, past, mask, slot))
         shift, scale = (net.scale_shift_table + embedded.unsqueeze(1)).chunk(2, dim=1)
         hidden = net.proj_out((net.norm_out(hidden.float()) * (1 + scale) + shift).type_as(hidden))
+        if active is not None:
+            hidden = hidden.new_zeros(1, whole, hidden.shape[2]).index_copy_(1, active, hidden)
         hidden = hidden.reshape(1, t // pt, y // py, width // px, pt, py, px, -1).permute(0, 7, 1, 4, 2, 5, 3, 6)
         return hidden.flatten(6, 7).flatten(4, 5).flatten(2, 3)

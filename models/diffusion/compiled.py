@@ -35,12 +35,17 @@ def _backend(device: str) -> dict[str, str]:
     return {"backend": "neuron"} if device == "neuron" else {}
 
 
+def _keep_more() -> None:
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+
+
 def blocks(network: Any, device: str) -> None:
     """The repeated blocks of a transformer, compiled where they stand: for traversals of our own, which call them.
 
     Raises: ValueError if the device is not there.
     """
     if device != "cpu":
+        _keep_more()
         for name in ("blocks", "transformer_blocks", "single_transformer_blocks"):
             for block in getattr(network, name, ()):
                 block.compile(dynamic=False, **_backend(device))
@@ -53,7 +58,7 @@ class Fixed:
     """
 
     def __init__(self, module: Any, **options: Any) -> None:
-        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+        _keep_more()
         self._run = torch.compile(module, dynamic=False, **options)
 
     def __call__(self, x: Tensor, *others: Any, **named: Any) -> Any:

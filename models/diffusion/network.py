@@ -70,7 +70,7 @@ def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0, bit
     if kind.startswith(("Wan", "LucyEdit")):
         from reverie.models.diffusion.video_model import VideoModel
 
-        return VideoModel(pipeline.to("cuda" if device == "cuda" else "cpu"), path, llm)
+        return VideoModel(pipeline.to("cuda" if device == "cuda" else "cpu"), path, llm, skip)
     if not image:
         from reverie.models.diffusion.edit_model import EditModel
 

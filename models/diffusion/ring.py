@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     layer: Layer
     angles: Angles  # of the chunk
     past: Angles  # of the ring
-    mask: Tensor  # (1, 1, 1, S + L), true where there is something
+    mask: Tensor  # (1, 1, 1, S + L), true where there is something; L of the tokens that are there
     slot: Tensor | None  # (L,), where the chunk's keys and values are put; None: nowhere
 
 
@@ -89,11 +89,20 @@ class Ring:
             at[self.slot_of(number)] = place
         return at
 
-    def mask(self, device: Any) -> Tensor:
-        """(1, 1, 1, S + L)."""
-        filled = min(self.count, self.slots) * self.chunk
-        places = torch.arange((self.slots + 1) * self.chunk, device=device)
-        return ((places < filled) | (places >= self.slots * self.chunk))[None, None, None]
+    def mask(self, device: Any, tokens: int) -> Tensor:
+        """(1, 1, 1, S + L), for so many tokens L of a chunk."""
+        filled, room = min(self.count, self.slots) * self.chunk, self.slots * self.chunk
+        places = torch.arange(room + tokens, device=device)
+        return ((places < filled) | (places >= room))[None, None, None]
+
+    def carry(self) -> None:
+        """The chunk before once more, where the next one is put: for tokens that are not made again."""
+        now, before = (
+            slice(n * self.chunk, (n + 1) * self.chunk) for n in map(self.slot_of, (self.count, self.count - 1))
+        )
+        for layer in self.layers:
+            for kept in layer:
+                kept[:, now] = kept[:, before]
 
     def next(self, device: Any) -> Tensor:
         """(L,), where the next chunk is put."""

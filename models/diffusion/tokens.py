@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from reverie.models.stream import Frames
+
 PIXELS = 16  # of a token's side
 PARTS = 8  # so many sizes of A are possible, each of one shape
 MOST = 0.6  # share of tokens from where on all are made
@@ -113,25 +115,37 @@ def empty(config: Any, tokens: int, like: Tensor) -> list[Layer]:
     ]
 
 
-def changed(frame: NDArray[np.uint8], made: NDArray[np.uint8], levels: float) -> NDArray[np.int64]:
+def changed(frame: Frames, made: Frames, levels: float) -> NDArray[np.int64]:
     """Places of tokens, row by row, to make anew; all of them where much has changed, none where nothing has.
 
     Args:
         frame, made: (H, W, 3), now and as each token was when it was made.
         levels: of 255, by which a place must differ; 0 makes all.
     """
-    height, width = frame.shape[0] // PIXELS, frame.shape[1] // PIXELS
-    count = height * width
+    most = apart(frame, made, PIXELS)
     if levels <= 0:
-        return np.arange(count)
-    apart = cv2.absdiff(cv2.blur(frame, (3, 3)), cv2.blur(made, (3, 3))).max(2)
-    most = apart.reshape(height, PIXELS, width, PIXELS).max((1, 3)).astype(np.float32)
-    wanted = cv2.dilate((most > levels).astype(np.uint8), np.ones((3, 3), np.uint8)).reshape(-1)
+        return np.arange(most.size)
+    return chosen(most, cv2.dilate((most > levels).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool))
+
+
+def apart(frame: Frames, other: Frames, side: int) -> NDArray[np.float32]:
+    """How much each square of `side` pixels differs at most, (H / side, W / side), in levels of 255."""
+    height, width = frame.shape[0] // side, frame.shape[1] // side
+    levels = cv2.absdiff(cv2.blur(frame, (3, 3)), cv2.blur(other, (3, 3))).max(2)
+    return levels.reshape(height, side, width, side).max((1, 3)).astype(np.float32)
+
+
+def chosen(most: NDArray[np.float32], wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Places that are wanted, and those that differ most beside them, up to one of few counts.
+
+    Args: most, wanted: (Y, X).
+    """
+    count = most.size
     if not wanted.any():
         return np.arange(0)
     if wanted.mean() > MOST:
         return np.arange(count)
     whole = -(-count // PARTS)
     kept = min(count, -(-int(wanted.sum()) // whole) * whole)
-    order = np.lexsort((np.arange(count), -most.reshape(-1), 1 - wanted.astype(int)))
+    order = np.lexsort((np.arange(count), -most.reshape(-1), ~wanted.reshape(-1)))
     return np.sort(order[:kept])

@@ -4,6 +4,7 @@ A chunk is twelve frames.  Its work is cut into turns, one a frame, so that no f
 become a latent when they are there; each turn makes one denoising step, or puts the chunk into the ring, or decodes a
 latent.  What is shown lies twelve frames behind.  The first frame is a chunk of its own, standing still, and the
 ring's sink: it is shown until the first moving chunk is done, so that no frame is unstyled.
+With `skip`, places that rest are not made again (`resting.py`).
 
 With another look the past is told anew in turns that are left over: the chunks of the ring go through the network with
 the new words, without noise (LongLive's recache), so that the old look does not linger.
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 
 from reverie.models.blend import Blend, blend, styled
+from reverie.models.diffusion.resting import Resting
 from reverie.models.diffusion.ring import Ring
 from reverie.models.diffusion.sizes import LATENTS
 from reverie.models.stream import Frames, check, check_start
@@ -57,6 +59,9 @@ class VideoStream:
     _number: int  # of it
     _source: Tensor  # its latents, of the camera
     _x: Tensor  # and as they were last made
+    _rested: Tensor  # and of the chunk before
+    _active: Tensor | None  # its tokens that are made; None: all
+    _rest: Resting | None  # which places rest; None: all are made
     _worn: Tensor | None  # the words it is made with
     _made: list[Tensor]  # latents to decode
     _ready: deque[Frames]  # to be shown
@@ -67,8 +72,12 @@ class VideoStream:
 
     def __init__(self, model: VideoModel) -> None:
         self.model = model
-        self.work_saved = 0.0
         self._started = False
+        self._tokens, self._made_tokens = 0, 0
+
+    @property
+    def work_saved(self) -> float:
+        return 1 - self._made_tokens / self._tokens if self._tokens else 0.0
 
     def start(self, look: str | Blend, seed: int = 0, strength: float = 1.0) -> None:
         check_start(seed, strength)
@@ -107,6 +116,8 @@ class VideoStream:
             return self._shown.copy()
         self._before, apart = frame, self.model.apart(frame, self._before)
         self._moved.append(apart)
+        if self._rest is not None:
+            self._rest.see(self.model.seen(frame[None])[0])
         self._waiting.append(frame)
         if len(self._waiting) == FRAMES:
             self._latents.append(self.model.encode(np.stack(self._waiting), self._past))
@@ -122,6 +133,8 @@ class VideoStream:
         self._ring = model.ring(height, width)
         self._past, self._future = model.codec.fresh()
         self._before, self._waiting, self._moved = frame, [], []
+        self._rest = Resting(model.seen(frame[None])[0], model.side, model.skip) if model.skip > 0 else None
+        self._x, self._worn = torch.empty(0), None
         self._ready = deque()
         still = np.repeat(frame[None], FRAMES, 0)
         self._latents = [model.encode(still[:1] if n == 0 else still, self._past) for n in range(LATENTS)]
@@ -139,7 +152,19 @@ class VideoStream:
         apart = sum(self._moved) / len(self._moved) if self._moved else 0.0
         self._noise = noisiness(apart, self._noise)
         self._source, self._latents, self._moved = torch.cat(self._latents, 2), [], []
+        self._rested, self._active = self._x, self._places(anew=self._words is not self._worn)
         self._turns, self._worn = self.model.steps + LATENTS, self._words
+
+    def _places(self, anew: bool) -> Tensor | None:
+        """Tokens of the chunk to make (A,); None for all.  Args: anew: with another look, or none before."""
+        model, count = self.model, self.model.net.tokens(*self._source.shape[2:])
+        places = None if self._rest is None else self._rest.chunk(model.seen(self._before[None])[0], anew)
+        self._tokens += count
+        self._made_tokens += count if places is None else LATENTS * len(places)
+        if places is None:
+            return None
+        of_each = np.arange(LATENTS)[:, None] * (count // LATENTS) + places
+        return torch.from_numpy(of_each.reshape(-1)).to(self._source.device)
 
     def _turn(self) -> None:
         """One frame's share of a chunk's work, if there is any."""
@@ -161,21 +186,27 @@ class VideoStream:
             self._decode()
 
     def _denoised(self, step: int) -> Tensor:
-        """The chunk's clean latents as the network sees them after another step."""
+        """The chunk's clean latents as the network sees them after another step; where it rests, those before."""
+        if self._active is not None and not len(self._active):
+            return self._rested
         assert self._ring is not None and self._worn is not None and self._noise is not None
         begin = self._share * (1.0 if self.model.edits else self._noise)
         time = begin * (1 - step / self.model.steps)
         fixed = self.model.fixed(self._seed, self._number, step, self._source)
         noisy = (1 - time) * (self._x if step else self._source) + time * fixed
-        return noisy - time * self.model.velocity(noisy, time, self._worn, self._ring, self._source)
+        velocity = self.model.velocity(noisy, time, self._worn, self._ring, self._source, active=self._active)
+        made = noisy - time * velocity
+        return made if self._active is None else torch.where(self.model.net.at(self._active, made), made, self._rested)
 
     def _keep(self) -> None:
-        """The chunk is the past now."""
+        """The chunk is the past now; one that rests as a whole is there already."""
+        self._number += 1
+        if self._active is not None and not len(self._active):
+            return
         assert self._ring is not None and self._worn is not None
-        self.model.velocity(self._x, 0.0, self._worn, self._ring, self._source, keep=True)
+        self.model.velocity(self._x, 0.0, self._worn, self._ring, self._source, keep=True, active=self._active)
         rolled = self._kept if len(self._kept) < self._ring.slots else [self._kept[0], *self._kept[2:]]
         self._kept, self._new = [*rolled, (self._x, self._source)], None
-        self._number += 1
 
     def _renew(self) -> None:
         """One chunk of the past with the words of now, if it was made with others."""

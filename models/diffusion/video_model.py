@@ -17,6 +17,7 @@ from torch import Tensor
 from reverie.models.diffusion.causal import Causal
 from reverie.models.diffusion.ring import Ring
 from reverie.models.diffusion.sizes import LATENTS, SLOTS, WORDS
+from reverie.models.diffusion.smaller import resized
 from reverie.models.diffusion.streaming import Codec, Features
 from reverie.models.diffusion.told import Told
 from reverie.models.diffusion.video import VideoStream
@@ -29,13 +30,15 @@ EDIT_STEPS = 4  # of a model that edits: it begins with noise alone
 class VideoModel(Told):
     """Text encoder, transformer and autoencoder of a diffusers WanPipeline."""
 
-    def __init__(self, pipeline: Any, path: Path, llm: str | None = None) -> None:
+    def __init__(self, pipeline: Any, path: Path, llm: str | None = None, skip: float = 0.0) -> None:
+        """Args: skip: a place that differs less (levels of 255) for a whole chunk is not made again; 0 makes all."""
         super().__init__(pipeline, path.name, llm)
         self.codec, self.net = Codec(pipeline.vae), Causal(pipeline.transformer)
         self.dtype, self.device = pipeline.transformer.dtype, str(pipeline.transformer.device)
+        self.skip = skip
         self.edits = self.net.config.in_channels == 2 * self.codec.channels  # it sees the camera beside the noise
         self.steps = EDIT_STEPS if self.edits else STEPS
-        self._multiple = self.codec.factor * self.net.config.patch_size[1]  # of a picture's sides
+        self.side = self.codec.factor * self.net.config.patch_size[1]  # pixels of a token's
 
     def stream(self) -> VideoStream:
         return VideoStream(self)
@@ -59,12 +62,19 @@ class VideoModel(Told):
 
     def _inner(self, height: int, width: int) -> tuple[int, int]:
         """The size that the model paints, for pictures of a size."""
-        rows, columns = (max(1, round(side / self._multiple)) * self._multiple for side in (height, width))
+        rows, columns = (max(1, round(side / self.side)) * self.side for side in (height, width))
         return rows, columns
 
-    def velocity(self, x: Tensor, time: float, words: Tensor, ring: Ring, source: Tensor, keep: bool = False) -> Tensor:
+    def seen(self, frames: Frames) -> Frames:
+        """(T, H, W, 3) at the size that the model paints."""
+        return resized(frames, *self._inner(*frames.shape[1:3]))
+
+    def velocity(
+        self, x: Tensor, time: float, words: Tensor, ring: Ring, source: Tensor, keep: bool = False,
+        active: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """As Causal; a model that edits is shown the camera's latents too."""
-        return self.net(torch.cat((x, source), 1) if self.edits else x, time, words, ring, keep)
+        return self.net(torch.cat((x, source), 1) if self.edits else x, time, words, ring, keep, active)
 
     def fixed(self, seed: int, chunk: int, step: int, like: Tensor) -> Tensor:
         """A stream's noise for a step of a chunk, the same on every machine."""
@@ -78,10 +88,11 @@ class VideoModel(Told):
 
     def encode(self, frames: Frames, past: Features) -> Tensor:
         """One latent of (T, H, W, 3), as Codec.encode."""
-        height, width = self._inner(*frames.shape[1:3])
-        if (height, width) != frames.shape[1:3]:
-            frames = np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames])
-        x = torch.from_numpy(frames).to(self.device).permute(3, 0, 1, 2)[None].to(self.codec.vae.dtype) / 127.5 - 1
+        x = (
+            torch.from_numpy(self.seen(frames)).to(self.device).permute(3, 0, 1, 2)[None].to(self.codec.vae.dtype)
+            / 127.5
+            - 1
+        )
         return self.codec.encode(x, past).to(self.dtype)
 
     def decode(self, latent: Tensor, past: Features, height: int, width: int) -> Frames:
@@ -89,6 +100,4 @@ class VideoModel(Told):
         x = self.codec.decode(latent.to(self.codec.vae.dtype), past)[0]
         levels = (x.float() * 127.5 + 127.5).round().to(torch.uint8)
         shown = np.ascontiguousarray(levels.permute(1, 2, 3, 0).cpu().numpy())
-        if shown.shape[1:3] != (height, width):
-            shown = np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_CUBIC) for each in shown])
-        return shown
+        return resized(shown, height, width)

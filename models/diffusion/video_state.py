@@ -17,10 +17,13 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from reverie.models.blend import Blend, blend
+from reverie.models.diffusion.resting import Resting
 
 if TYPE_CHECKING:
     from reverie.models.diffusion.video import VideoStream
+    from reverie.models.diffusion.video_model import VideoModel
 
+RESTING = ("made", "most", "still")
 PARTS = ("_past", "_future", "_latents", "_made", "_waiting", "_ready")  # lists of tensors or of pictures
 
 
@@ -46,6 +49,11 @@ def save(stream: VideoStream) -> bytes:
             words = getattr(stream, f"_{name}")
             if words is not None and words is not stream._words:
                 kept[name] = words
+        if stream._active is not None:
+            kept |= {"active": stream._active, "rested": stream._rested}
+        if stream._rest is not None:
+            rest, facts["age"] = stream._rest, stream._rest.age
+            kept |= {f"rest.{name}": _tensor(getattr(rest, name)) for name in RESTING}
     ready = {name: x.detach().cpu().contiguous().clone() for name, x in kept.items()}
     ready["facts"] = torch.frombuffer(bytearray(json.dumps(facts).encode()), dtype=torch.uint8)
     return save_tensors(ready, {"model": stream.model.name})
@@ -93,4 +101,18 @@ def _restore(stream: VideoStream, kept: dict[str, Tensor], facts: dict[str, Any]
     pairs = ((kept[f"made.{n}"], kept[f"camera.{n}"]) for n in range(sum(name.startswith("made.") for name in kept)))
     stream._kept = [(made.to(model.device), source.to(model.device)) for made, source in pairs]
     stream._number, stream._new = int(facts["number"]), None
+    stream._active, stream._rested = (
+        (kept["active"].to(model.device), kept["rested"].to(model.device)) if "active" in kept else (None, stream._x)
+    )
+    stream._rest = _resting(model, kept, facts)
     stream._ring = ring
+
+
+def _resting(model: VideoModel, kept: dict[str, Tensor], facts: dict[str, Any]) -> Resting | None:
+    if model.skip <= 0 or "age" not in facts:
+        return None
+    rest = Resting(kept["rest.made"].numpy(), model.side, model.skip)
+    for name in RESTING:
+        setattr(rest, name, kept[f"rest.{name}"].numpy())
+    rest.age = int(facts["age"])
+    return rest

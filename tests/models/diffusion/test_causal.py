@@ -59,7 +59,7 @@ def test_shapes_never_change_and_the_sink_stays(ours: Causal) -> None:
     ring = Ring.of(ours.config, 3, ours.tokens(CHUNK, Y, X), x)
     shapes, sinks = set(), []
     for chunk in x.split(CHUNK, 2):
-        shapes.add((ring.mask("cpu").shape, *(a.shape for pair in ours.angles(chunk, ring) for a in pair)))
+        shapes.add((ring.mask("cpu", ring.chunk).shape, *(a.shape for pair in ours.angles(chunk, ring) for a in pair)))
         ours(chunk, 0.0, words, ring, keep=True)
         sinks.append(ring.layers[0].keys[:, : ring.chunk].clone())
     assert len(shapes) == 1 and all(torch.equal(sinks[0], each) for each in sinks)
@@ -73,3 +73,25 @@ def test_a_noisy_step_leaves_the_past_alone(ours: Causal) -> None:
     before = [layer.keys.clone() for layer in ring.layers]
     ours(x[:, :, CHUNK:], 0.5, words, ring)
     assert ring.count == 1 and all(torch.equal(a, b.keys) for a, b in zip(before, ring.layers, strict=True))
+
+
+@torch.inference_mode()
+def test_tokens_that_are_made_alone_are_those_of_all_and_the_others_are_carried(ours: Causal) -> None:
+    words, x = torch.randn(1, 16, 32), latents(2)
+    tokens = ours.tokens(CHUNK, Y, X)
+    rings = [Ring.of(ours.config, 3, tokens, x) for _ in range(3)]
+    for ring in rings:
+        ours(x[:, :, :CHUNK], 0.0, words, ring, keep=True)
+    some = torch.tensor([0, 7, tokens - 1])
+    now = x[:, :, CHUNK:]
+    whole = ours(now, 0.0, words, rings[0], keep=True)
+    assert torch.equal(ours(now, 0.0, words, rings[1], keep=True, active=torch.arange(tokens)), whole)
+    part = ours(now, 0.0, words, rings[2], keep=True, active=some)
+    there = ours.at(some, now).expand_as(part)
+    assert int(there[0, 0].sum()) == 3 * 2 * 2 and not part[~there].any() and part[there].all()
+    others = [n for n in range(tokens) if n not in some]
+    for layer in rings[2].layers:
+        before, new = layer.keys[:, :tokens], layer.keys[:, tokens : 2 * tokens]
+        assert torch.equal(new[:, others], before[:, others]) and not torch.equal(new[:, some], before[:, some])
+    first = rings[1].layers[0], rings[2].layers[0]  # what a token is before it sees others
+    assert torch.allclose(first[0].keys[:, tokens:][:, some], first[1].keys[:, tokens:][:, some], atol=1e-6)

@@ -24,5 +24,14 @@ def test_places_are_by_age_and_masks_by_what_is_there() -> None:
     assert filled(4).places() == [0, 1, 2, 3]
     assert filled(5).places() == [0, 3, 1, 2]  # slot 1 holds the newest
     assert filled(7).places() == [0, 1, 2, 3]
-    assert filled(1).mask("cpu").flatten().tolist() == [True] * 2 + [False] * 6 + [True] * 2
-    assert filled(9).mask("cpu").all()
+    assert filled(1).mask("cpu", 2).flatten().tolist() == [True] * 2 + [False] * 6 + [True] * 2
+    assert filled(9).mask("cpu", 2).all()
+
+
+def test_a_chunk_that_rests_is_carried_to_where_the_next_one_goes() -> None:
+    ring = filled(5)  # slot 1 holds the newest
+    for kept in ring.layers[0]:
+        kept.copy_(torch.arange(16.0).view(1, 8, 1, 2))
+    ring.carry()
+    for kept in ring.layers[0]:
+        assert torch.equal(kept[:, 4:6], kept[:, 2:4]) and kept[0, 6, 0, 0] == 12

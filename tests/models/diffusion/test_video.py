@@ -91,3 +91,28 @@ def test_with_another_look_the_past_is_told_anew(model: VideoModel) -> None:
     assert stream._ring is not None and stream._ring.count == ring.count == 2
     for ours, expected in zip(stream._ring.layers, ring.layers, strict=True):
         assert torch.equal(ours.keys, expected.keys) and torch.equal(ours.values, expected.values)
+
+
+def test_places_that_rest_are_left_out_and_where_all_moves_nothing_changes(wan: Path, model: VideoModel) -> None:
+    careful, frames = load(wan, "cpu", skip=4.0), clip(26)
+    whole, same, stream = model.stream(), careful.stream(), careful.stream()
+    for each in (whole, same, stream):
+        each.start("fox", seed=1)
+    assert np.array_equal(whole.step(frames), same.step(frames))
+    assert whole.work_saved == same.work_saved == 0
+    still = np.repeat(np.random.default_rng(1).integers(0, 256, (1, 64, 96, 3), np.uint8), 14, 0)
+    moved = still.copy()
+    moved[:, :16, :16] = 255 - moved[:, :16, :16]
+    stream.step(still[:13])  # a chunk that stands, and another
+    assert stream.work_saved == pytest.approx(1 / 2)
+    before = stream._x.clone()
+    stream.step(moved[:12])
+    places = [row * 6 + column for row in range(2) for column in range(2)]
+    assert stream._active is not None
+    assert set(places) <= set(stream._active.tolist()) and len(stream._active) < 72 / 2
+    there = careful.net.at(stream._active, before).expand_as(before)
+    assert torch.equal(stream._x[~there], before[~there]) and (stream._x[there] != before[there]).any()
+    stream.wear((("owl", 1.0),))
+    stream.step(moved[:12])
+    assert stream._active is None  # another look: all anew
+    assert stream.step(moved[:1]).std() > 0

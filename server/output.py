@@ -185,8 +185,7 @@ class Output:
     """The picture of one session.  Lives on the event loop."""
 
     def __init__(self, metrics: Metrics, clock: SourceClock | None = None) -> None:
-        """Args: clock: of the camera."""
-        self.metrics, self.clock = metrics, clock or SourceClock()
+        self.metrics, self.clock = metrics, clock or SourceClock()  # the camera's
         self._watchers: set[Latest[av.VideoFrame]] = set()
         self._renditions: dict[tuple[str, int], Rendition] = {}
         self._readers: dict[Reader, Rendition | None] = {}

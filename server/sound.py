@@ -19,6 +19,7 @@ from reverie.server.timing import SourceClock
 BACKLOG = 50  # frames that a listener may leave unread: 1 s of 20 ms frames
 KEPT = 500  # frames that a recording may leave unread: 10 s
 OPUS_HZ = 48_000
+AHEAD_S = 312 / OPUS_HZ  # Opus encoders look so far ahead: what is decoded is older than its time says (RFC 7845, 4.2)
 
 Heard = tuple[float, av.AudioFrame]  # when it was taken (monotonic, as the picture), and the frame
 
@@ -28,7 +29,7 @@ class Opus:
     """20 ms of sound, encoded once for all listeners."""
 
     payloads: list[bytes]  # of its one RTP packet
-    timestamp: int  # RTP, 48 kHz: that of the source's first sample
+    timestamp: int  # RTP, 48 kHz: the source's time of the first sample that is decoded from it
 
 
 class Ear(MediaStreamTrack):
@@ -62,7 +63,7 @@ class Ear(MediaStreamTrack):
 
     def taken(self, timestamp: int) -> float:
         """When what has this timestamp was taken (monotonic)."""
-        return self._sound.clock.time(timestamp / OPUS_HZ)
+        return self._sound.clock.time(timestamp / OPUS_HZ) - AHEAD_S
 
     def stop(self) -> None:
         super().stop()
@@ -91,7 +92,7 @@ class Sound:
                 frame = await track.recv()
                 assert isinstance(frame, av.AudioFrame) and frame.pts is not None and frame.time_base is not None
                 length_s = frame.samples / frame.sample_rate  # its first sample is so much older than its arrival
-                taken = self.clock.arrived(seconds(frame) + length_s, time.monotonic()) - length_s
+                taken = self.clock.arrived(seconds(frame) + length_s, time.monotonic()) - length_s - AHEAD_S
                 for kept in self._keeping:
                     kept.append((taken, frame))
                 encoder = (encoder or Encoder()) if any(ear.opus for ear in self._ears) else None
@@ -141,18 +142,12 @@ class Encoder:
 
     def __init__(self) -> None:
         self._opus = OpusEncoder()
-        self._began: int | None = None  # the first frame's time
-        self._early: int | None = None  # the codec's own times begin before it
 
     def encode(self, frame: av.AudioFrame) -> list[Opus]:
         """Of 20 ms each, whatever length the frames have."""
-        if self._began is None:
-            self._began = round(seconds(frame) * OPUS_HZ)
         parts: list[Any] = self._opus.resampler.resample(frame)
         packets = [packet for part in parts for packet in self._opus.codec.encode(part)]
-        if packets and self._early is None:
-            self._early = self._began - packets[0].pts
-        return [Opus([bytes(packet)], packet.pts + (self._early or 0)) for packet in packets]
+        return [Opus([bytes(packet)], packet.pts) for packet in packets]
 
 
 def seconds(frame: av.AudioFrame) -> float:

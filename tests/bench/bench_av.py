@@ -2,7 +2,7 @@
 
 `offset_ms` is beep minus flash where they come out (positive: the sound is late), less what they were apart going in; the
 goal is 40 either way.  `sdk`: a Python client's own camera and microphone.  `whip_whep`: published by WHIP, watched by
-WHEP.  `browser`: Chromium, the sound taken where it would go to the sound card.  The toy model, and no look at all.
+WHEP.  `browser`: Chromium, by the same eye and ear on both ends.  No look at all, and the toy model.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ def browser(node: Node, prompt: str) -> list[float]:
         page.mouse.click(5, 5)  # sound needs a gesture
         told = page.evaluate(SCRIPT.read_text(), {"seconds": SECONDS, "prompt": prompt})
     sent, got = told["sent"], told["got"]
+    print(f"Chromium, {prompt or 'no look'}: {told['told']}", file=sys.stderr)
     went = statistics.median(offsets_ms([at / 1000 for at in sent["flashes"]], [at / 1000 for at in sent["beeps"]]))
     late = [at / 1000 for at in got["flashes"] if at > got["flashes"][0] + 1000 * SETTLE_S]
     return [each - went for each in offsets_ms(late, [at / 1000 for at in got["beeps"]])]

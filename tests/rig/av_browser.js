@@ -1,5 +1,6 @@
 // In a page of the server: flashes and beeps are sent as camera and microphone, and looked and listened for in what comes back.
-// Gives the lists sent and got: {flashes, beeps}, ms of performance.now().  The sound is heard where it would go to the sound card.
+// Gives the lists sent and got: {flashes, beeps}, ms of performance.now(), both by the same eye and ear: what these add, or the
+// card, is in both.  And what Chromium says of its buffers: {jitter, apart}, ms.
 async ({ seconds, prompt }) => {
   const sound = new AudioContext({ latencyHint: "interactive", sampleRate: 48000 });
   await sound.resume();
@@ -15,12 +16,6 @@ async ({ seconds, prompt }) => {
     gate.gain.setValueAtTime(0.8, begin + n);
     gate.gain.setValueAtTime(0, begin + n + 0.1);
   }
-  let bright = false, loud = false;
-  const ticking = setInterval(() => {
-    const at = sound.currentTime - begin, on = at >= 0 && at % 1 < 0.1;
-    if (on && !loud) sent.beeps.push(performance.now());
-    loud = on;
-  }, 2);
   let tick = 0;
   const draw = () => {
     const at = sound.currentTime - begin, on = at >= 0 && at % 1 < 0.1;
@@ -28,8 +23,6 @@ async ({ seconds, prompt }) => {
     pen.fillRect(0, 0, 320, 240);
     pen.fillStyle = "#808080";
     pen.fillRect(tick++ % 300, 0, 4, 4); // something moves, or the capture rests
-    if (on && !bright) sent.flashes.push(performance.now());
-    bright = on;
     if (tick < 1e9) requestAnimationFrame(draw);
   };
   draw();
@@ -37,36 +30,43 @@ async ({ seconds, prompt }) => {
   const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   media.getTracks().forEach((track) => peer.addTrack(track, media));
   const back = new MediaStream();
-  const screen = Object.assign(document.createElement("video"), { muted: true, autoplay: true, srcObject: back });
-  Object.assign(screen.style, { position: "fixed", top: 0, left: 0, zIndex: 99 }); // a browser rests what is out of sight
-  document.body.append(screen);
-  const look = Object.assign(document.createElement("canvas"), { width: 8, height: 8 }).getContext("2d", { willReadFrequently: true });
-  let seen = null;
-  const watch = () => {
-    look.drawImage(screen, 0, 0, 8, 8);
-    const level = look.getImageData(4, 6, 1, 1).data[0];
-    const light = prompt ? level < 128 : level > 128; // the look inverts
-    if (light && seen === false) got.flashes.push(performance.now());
-    seen = light;
+  const look = (stream, flashes, inverted, left) => {
+    const screen = Object.assign(document.createElement("video"), { muted: true, autoplay: true, srcObject: stream });
+    Object.assign(screen.style, { position: "fixed", top: 0, left, width: "320px", zIndex: 99 }); // a browser rests what is out of sight
+    document.body.append(screen);
+    const eye = Object.assign(document.createElement("canvas"), { width: 8, height: 8 }).getContext("2d", { willReadFrequently: true });
+    let seen = null;
+    const watch = () => {
+      eye.drawImage(screen, 0, 0, 8, 8);
+      const level = eye.getImageData(4, 6, 1, 1).data[0];
+      const light = inverted ? level < 128 : level > 128;
+      if (light && seen === false) flashes.push(performance.now());
+      seen = light;
+      screen.requestVideoFrameCallback(watch);
+    };
     screen.requestVideoFrameCallback(watch);
+    return screen;
   };
-  screen.requestVideoFrameCallback(watch);
-  peer.ontrack = ({ track }) => {
-    back.addTrack(track);
-    screen.play().catch(() => {});
-    if (track.kind === "video") return;
+  const listen = (track, beeps) => {
     const ear = sound.createScriptProcessor(256, 1, 1);
     sound.createMediaStreamSource(new MediaStream([track])).connect(ear).connect(sound.destination);
-    let heard = true;
-    let quiet = 0;
+    let heard = true, quiet = 0;
     ear.onaudioprocess = ({ inputBuffer }) => {
       const samples = inputBuffer.getChannelData(0);
       const first = samples.findIndex((x) => Math.abs(x) > 0.1);
       quiet = first < 0 ? quiet + samples.length : 0;
-      if (first >= 0 && !heard) got.beeps.push(performance.now() - (samples.length - first) / 48);
+      if (first >= 0 && !heard) beeps.push(performance.now() - (samples.length - first) / 48);
       if (first >= 0) heard = true;
       else if (quiet > 9600) heard = false;
     };
+  };
+  look(new MediaStream(media.getVideoTracks()), sent.flashes, false, "330px");
+  listen(microphone.stream.getAudioTracks()[0], sent.beeps);
+  const screen = look(back, got.flashes, Boolean(prompt), 0);
+  peer.ontrack = ({ track }) => {
+    back.addTrack(track);
+    screen.play().catch(() => {});
+    if (track.kind === "audio") listen(track, got.beeps);
   };
   const socket = new WebSocket(new URL("v1/stream", location.href).href.replace("http", "ws"));
   await new Promise((open) => { socket.onopen = open; });
@@ -79,10 +79,15 @@ async ({ seconds, prompt }) => {
   await new Promise((done) => { if (peer.iceGatheringState === "complete") done(); peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && done(); });
   socket.send(JSON.stringify({ type: "offer", sdp: peer.localDescription.sdp }));
   await new Promise((done) => setTimeout(done, 1000 * (seconds + 3)));
+  const inbound = Object.fromEntries([...(await peer.getStats()).values()].filter((each) => each.type === "inbound-rtp").map((each) => [each.kind, each]));
+  const waited = (each) => 1000 * each.jitterBufferDelay / each.jitterBufferEmittedCount;
+  const told = {
+    jitter: { audio: waited(inbound.audio), video: waited(inbound.video) },
+    apart: inbound.video.estimatedPlayoutTimestamp - inbound.audio.estimatedPlayoutTimestamp,
+  };
   tick = 1e9;
-  clearInterval(ticking);
   peer.close();
   socket.close();
   await sound.close();
-  return { sent, got };
+  return { sent, got, told };
 }

@@ -31,6 +31,9 @@ from reverie.client.rate import CEILING, FLOOR, START
 
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 PLAYOUT_DELAY_ID = 4
+PLAYOUT = bytes(
+    (0, 0, 50)
+)  # least and most, 12 bits each, in 10 ms: more than 500 ms and Chromium renders with a clock
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES"  # ECDSA and RSA certificates
 MOST_INVITED = 8_000_000  # b/s, in REMB
 HYSTERESIS = 0.25  # a new bitrate re-creates the encoder, which costs a keyframe
@@ -128,7 +131,10 @@ def _keep_timestamps() -> None:
 
 
 def _ask_for_no_playout_delay() -> None:
-    """Browsers show a frame as soon as it is decoded (playout-delay 0..0): their jitter buffer falls to about 1 ms."""
+    """Browsers show a frame as soon as it is decoded: their jitter buffer falls to about 1 ms.
+
+    With sound they hold it back until that is played, which a most of 0 would forbid.
+    """
     extension = RTCRtpHeaderExtensionParameters(id=PLAYOUT_DELAY_ID, uri=PLAYOUT_DELAY)
     codecs.HEADER_EXTENSIONS["video"].append(extension)
     configure, write = rtp.HeaderExtensionsMap.configure, rtp.HeaderExtensionsMap.set
@@ -144,8 +150,7 @@ def _ask_for_no_playout_delay() -> None:
         number = getattr(self, "playout_delay_id", None)
         if number is None or profile not in (0, 0xBEDE):
             return profile, data
-        unpadded = rtp.pack_header_extensions([*rtp.unpack_header_extensions(profile, data), (number, bytes(3))])
-        return unpadded
+        return rtp.pack_header_extensions([*rtp.unpack_header_extensions(profile, data), (number, PLAYOUT)])
 
     rtp.HeaderExtensionsMap.configure = configure_with_delay  # type: ignore[method-assign]
     rtp.HeaderExtensionsMap.set = set_with_delay  # type: ignore[method-assign]

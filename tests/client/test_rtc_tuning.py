@@ -86,14 +86,14 @@ def test_a_gap_still_holds_a_frame_back() -> None:
     assert frame is not None and frame.data == bytes([1, 2, 3])
 
 
-def test_every_video_packet_asks_for_no_playout_delay() -> None:
+def test_every_video_packet_asks_for_no_playout_delay_and_leaves_room_for_lip_sync() -> None:
     assert any(e.uri == rtc_tuning.PLAYOUT_DELAY for e in codecs.HEADER_EXTENSIONS["video"])
     extensions = HeaderExtensionsMap()
     negotiated = RTCRtpHeaderExtensionParameters(id=9, uri=rtc_tuning.PLAYOUT_DELAY)
     mid = RTCRtpHeaderExtensionParameters(id=1, uri="urn:ietf:params:rtp-hdrext:sdes:mid")
     extensions.configure(RTCRtpParameters(headerExtensions=[mid, negotiated]))
     profile, data = extensions.set(HeaderExtensions(mid="0"))
-    assert dict(unpack_header_extensions(profile, data)) == {1: b"0", 9: bytes(3)}
+    assert dict(unpack_header_extensions(profile, data)) == {1: b"0", 9: bytes((0, 0, 50))}
 
 
 @pytest.mark.parametrize("encoder", [vpx.Vp8Encoder, h264.H264Encoder])

@@ -13,10 +13,9 @@ import gzip
 import logging
 import time
 import zlib
-from typing import Any
 
 from google.protobuf.message import DecodeError
-from livekit.protocol import rtc
+from livekit.protocol import models, rtc
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -37,12 +36,14 @@ async def rtc_v1(socket: WebSocket) -> None:
         wanted = read_join(socket.query_params.get("join_request", ""))
     except ValueError as error:
         return await socket.send_denial_response(PlainTextResponse(f"{error}\n", 400))
-    await _serve(socket, wanted.reconnect, wanted.publisher_offer if wanted.publisher_offer.sdp else None, single=True)
+    before = wanted.participant_sid if wanted.reconnect else None
+    await _serve(socket, before, wanted.publisher_offer if wanted.publisher_offer.sdp else None, single=True)
 
 
 async def rtc_v0(socket: WebSocket) -> None:
     """Two peer connections: we offer what we show, the client offers what it sends."""
-    await _serve(socket, socket.query_params.get("reconnect") in ("1", "true"), None, single=False)
+    query = socket.query_params
+    await _serve(socket, query.get("sid", "") if query.get("reconnect") in ("1", "true") else None, None, single=False)
 
 
 def validate(request: Request) -> Response:
@@ -72,21 +73,23 @@ def _unpacked(packed: bytes) -> bytes:
     return plain
 
 
-async def _serve(socket: WebSocket, again: bool, offer: rtc.SessionDescription | None, *, single: bool) -> None:
+async def _serve(socket: WebSocket, before: str | None, offer: rtc.SessionDescription | None, *, single: bool) -> None:
+    """Args: before: which participant goes on with this socket; None for a new one."""
     node: Node = socket.app.state.node
     seat = node.rooms.seat(socket.state.room_token)
     if seat is None:
         return await socket.send_denial_response(PlainTextResponse(ROOM_OVER + "\n", 410))
     await socket.accept()
-    if again:  # a connection is not taken up where it was: the client is told to join anew, which its session outlives
-        action = rtc.LeaveRequest.Action.RECONNECT
-        return await _end(socket, rtc.SignalResponse(leave=rtc.LeaveRequest(can_reconnect=True, action=action)))
-    outbox: asyncio.Queue[rtc.SignalResponse | None] = asyncio.Queue()
-    participant = Participant(*seat, node.settings, outbox.put_nowait, single=single)
+    (room, publishes), outbox = seat, asyncio.Queue[rtc.SignalResponse | None]()
+    known = room.participants.get(before) if before is not None else None
+    if before is not None and (known is None or known.publishes != publishes):
+        return await _begin_anew(socket)
+    send = outbox.put_nowait
+    participant = known or Participant(room, publishes, node.settings, send, single=single)
     writer = asyncio.create_task(_write(socket, outbox))
     left = False
     try:
-        await participant.join(offer)
+        await (participant.resume(send) if known else participant.join(offer))
         left = await _converse(socket, participant)
     except WebSocketDisconnect:
         pass
@@ -95,9 +98,9 @@ async def _serve(socket: WebSocket, again: bool, offer: rtc.SessionDescription |
     finally:
         outbox.put_nowait(None)
         await asyncio.wait([writer], timeout=2)
-        if left or not participant.publishes:
+        if left:
             await participant.close()
-        else:
+        elif participant.send == send:  # else it goes on with another socket
             participant.close_later(LINGER_S)
 
 
@@ -134,8 +137,12 @@ async def _write(socket: WebSocket, outbox: asyncio.Queue[rtc.SignalResponse | N
         return  # the reader notices as well
 
 
-async def _end(socket: WebSocket, last: Any) -> None:
-    await socket.send_bytes(last.SerializeToString())
+async def _begin_anew(socket: WebSocket) -> None:
+    """It has been away for too long.  A mere RECONNECT would leave Decart's JS SDK with an ended track, unnoticed."""
+    action, reason = rtc.LeaveRequest.Action.DISCONNECT, models.DisconnectReason.STATE_MISMATCH
+    await socket.send_bytes(
+        rtc.SignalResponse(leave=rtc.LeaveRequest(action=action, reason=reason)).SerializeToString()
+    )
     await socket.close()
 
 

@@ -16,6 +16,7 @@ from livekit.protocol import models, rtc
 from reverie.client import holds
 from reverie.client.protocol import Candidate, Failure
 from reverie.client.rtc_tuning import hint_bitrate
+from reverie.server import ice_restart
 from reverie.server.errors import BadOffer
 from reverie.server.ice import ice_servers
 from reverie.server.livekit_sdp import prefer, take_top_layer
@@ -28,17 +29,18 @@ log = logging.getLogger(__name__)
 PING_S, PING_TIMEOUT_S = 5, 15
 START_BITRATE = 3500  # kb/s; what Decart's SDK calls good
 TIMES = models.PacketTrailerFeature.PTF_USER_TIMESTAMP
-VERSION, PROTOCOL = "1.10.0", 16  # clients look up features by these
+VERSION = "1.10.0"
+SERVER = models.ServerInfo(version=VERSION, protocol=16, region="local")  # clients look up features by these
 
 
 class Participant:
     """Owner of the peer connections of one client: one that does everything (v1), or one for each direction (v0)."""
 
     def __init__(
-        self, room: Room, publishes: bool, settings: Settings, send: Callable[[rtc.SignalResponse], None], *,
+        self, room: Room, publishes: bool, settings: Settings, send: Callable[[rtc.SignalResponse | None], None], *,
         single: bool,
     ) -> None:  # fmt: skip
-        """Args: send: queues a message; never waits."""
+        """Args: send: queues a message, None for the last; never waits."""
         self.room, self.publishes, self.send = room, publishes, send
         self._settings, self._single = settings, single
         self._sid = f"PA_{secrets.token_hex(6)}"
@@ -59,9 +61,21 @@ class Participant:
             if self.room.at_place is not None:
                 await self.room.at_place.close()
             self.room.at_place = self
+        self.room.participants[self._sid] = self
         self.send(rtc.SignalResponse(join=self._welcome()))
         if offer is not None:
             await self._answer(offer)
+        if self._subscriber is not None:
+            await self._offer()
+
+    async def resume(self, send: Callable[[rtc.SignalResponse | None], None]) -> None:
+        """Go on with another socket, in place of the one before; media has gone on."""
+        self.send(None)
+        self.send = send
+        if self._timer is not None:
+            self._timer.cancel()
+        self.send(rtc.SignalResponse(reconnect=rtc.ReconnectResponse(ice_servers=self._servers(), server_info=SERVER)))
+        self._tell_host()  # LiveKit's Rust client gives participants up that it is not told of again
         if self._subscriber is not None:
             await self._offer()
 
@@ -98,6 +112,7 @@ class Participant:
             self._timer.cancel()
         if self.room.at_place is self:
             self.room.at_place = None
+        self.room.participants.pop(self._sid, None)
         for each in (self._publisher, self._subscriber):
             if each is not None:
                 await each.close()
@@ -117,17 +132,19 @@ class Participant:
             state=models.ParticipantInfo.State.ACTIVE,
         )  # fmt: skip
         codecs = [models.Codec(mime=mime) for mime in ("video/H264", "video/VP8", "audio/opus")]
-        servers = [
-            rtc.ICEServer(urls=[each.url], username=each.username, credential=each.credential)
-            for each in ice_servers(self._settings)
-        ]
         return rtc.JoinResponse(
             room=models.Room(sid=self.room.sid, name=self.room.name), participant=me,
             other_participants=[self._host()], subscriber_primary=not self._single, fast_publish=self._single,
-            ping_interval=PING_S, ping_timeout=PING_TIMEOUT_S, server_version=VERSION, ice_servers=servers,
-            server_info=models.ServerInfo(version=VERSION, protocol=PROTOCOL, region="local"),
+            ping_interval=PING_S, ping_timeout=PING_TIMEOUT_S, server_version=VERSION,
+            ice_servers=self._servers(), server_info=SERVER,
             enabled_publish_codecs=codecs,
         )  # fmt: skip
+
+    def _servers(self) -> list[rtc.ICEServer]:
+        return [
+            rtc.ICEServer(urls=[each.url], username=each.username, credential=each.credential)
+            for each in ice_servers(self._settings)
+        ]
 
     def _host(self) -> models.ParticipantInfo:
         """We, with the tracks that are there."""
@@ -146,6 +163,9 @@ class Participant:
             sid=room.host_sid, identity=room.host, name="Reverie", state=models.ParticipantInfo.State.ACTIVE,
             is_publisher=True, tracks=tracks,
         )  # fmt: skip
+
+    def _tell_host(self) -> None:
+        self.send(rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=[self._host()])))
 
     def _track(self, kind: str) -> MediaStreamTrack:
         if kind not in self._tracks:
@@ -167,6 +187,7 @@ class Participant:
         peer = self._publisher
         try:
             await peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            ice_restart.follow(peer)
             shown = self._show_in(peer) if self._single else {}
             self._order_codecs(peer)
             await peer.setLocalDescription(await peer.createAnswer())
@@ -250,7 +271,7 @@ class Participant:
             self._codecs += [wanted.simulcast_codecs[0].codec if wanted.simulcast_codecs else ""]
         elif not self.room.sound:
             self.room.sound = True  # it comes back: our participant has a second track from now on
-            self.send(rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=[self._host()])))
+            self._tell_host()
         info = models.TrackInfo(
             sid=f"TR_{secrets.token_hex(6)}", type=wanted.type, name=wanted.name, source=wanted.source,
             width=wanted.width, height=wanted.height, packet_trailer_features=wanted.packet_trailer_features,

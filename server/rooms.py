@@ -31,6 +31,7 @@ class Room:
     sound: bool = False  # whether the publisher sends any
     trailers: Trailers | None = None  # of its pictures, where it wants them back
     at_place: Participant | None = None  # the publisher, once it has joined
+    participants: dict[str, Participant] = field(default_factory=dict)  # by identifier
     name: str = field(default_factory=lambda: f"room-{secrets.token_urlsafe(18)}")
     sid: str = field(default_factory=lambda: f"RM_{secrets.token_hex(6)}")
     host: str = field(default_factory=lambda: f"{HOST}{secrets.token_hex(4)}")

@@ -6,6 +6,7 @@ Prints what it saw as one JSON object.
 import asyncio
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 from crowd import waits_in_line
@@ -16,7 +17,11 @@ from decart.realtime.types import RealtimeConnectOptions
 from flat import picture
 from livekit import rtc
 
-URL = sys.argv[1]
+sys.path.append(str(Path(__file__).parents[1]))
+from rig.relay import Relay
+
+RELAY = Relay(int(sys.argv[1].rpartition(":")[2]))
+URL = RELAY.url
 MODEL = models.realtime("lucy-2.5")
 SAW: dict[str, object] = {}
 
@@ -85,7 +90,14 @@ async def main() -> None:
     )  # fmt: skip
     SAW["viewer"] = await viewer.sees((55, 39, 39))
     await seat.disconnect()
-    live._manager._connection._ws._writer.transport.abort()  # the network goes
+    back: list[str] = []
+    live._manager._connection._room.on("reconnected", lambda: back.append("media"))
+    RELAY.cut("/rtc")
+    SAW["resumes its media"] = await until(lambda: back and "reconnecting" not in states)
+    await live.set_prompt("green", enhance=False)
+    SAW["sees and is seen then"] = await screen.sees((11, 195, 39))
+    await live.set(SetInput(prompt="red", enhance=False))
+    RELAY.cut("/v1/stream")
     SAW["reconnects"] = await until(lambda: "reconnecting" in states and states[-1] in ("connected", "generating"))
     screen.colour = np.zeros(3)
     SAW["keeps the prompt"] = await screen.sees((55, 39, 39))
@@ -93,7 +105,7 @@ async def main() -> None:
     SAW["prompt and picture"] = await screen.sees((28, 117, 20))
     await live.set_image(picture((0, 0, 255)), prompt=None)
     SAW["set_image"] = await screen.sees((0, 0, 195))
-    live._manager._connection._ws._writer.transport.abort()
+    RELAY.cut("")  # all of it
     SAW["reconnects again"] = await until(lambda: states.count("reconnecting") == 2 and states[-1] != "reconnecting")
     screen.colour = np.zeros(3)
     SAW["keeps the picture"] = await screen.sees((0, 0, 195))
@@ -117,4 +129,5 @@ async def main() -> None:
 
 
 asyncio.run(main())
+RELAY.close()
 print(json.dumps(SAW))

@@ -22,6 +22,8 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 from rig.browser import FLAGS, chromium, until
 from rig.decart import CAMERA_BACK, CONNECT, GREEN, OLD_CLOCK, PICTURE, RED, served_page
 
+GREEN_B = GREEN.replace("(a)", "(b)")
+
 
 @pytest.fixture(scope="module")
 def site(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -118,7 +120,9 @@ def test_pictures_of_the_sdk_give_the_look(page: Page, node: Node) -> None:
     page.evaluate("live.disconnect()")
 
 
-def test_the_look_is_there_again_after_the_network_was_cut(page: Page, node: Node) -> None:
+@pytest.mark.parametrize("path", ["/v1/stream", ""])
+def test_the_look_is_there_again_after_the_network_was_cut(page: Page, node: Node, path: str) -> None:
+    """Args: path: the control socket alone, or all there is."""
     relay = Relay(int(node.url.rpartition(":")[2]))
     page.evaluate(CONNECT, [relay.url, prompt("red"), "local"])
     until(page, RED, limit_s=30)
@@ -126,9 +130,31 @@ def test_the_look_is_there_again_after_the_network_was_cut(page: Page, node: Nod
     until(page, GREEN, limit_s=30)
     page.evaluate(CAMERA_BACK)
     page.evaluate("() => { seen.states.length = 0; a.srcObject = null; }")
-    assert relay.cut("/v1/stream") == 1
+    assert relay.cut(path) >= 1
     until(page, "seen.states.join() === 'reconnecting,connected,generating'", limit_s=40)
     until(page, f"a.srcObject !== null && a.videoWidth > 0 && {GREEN}", limit_s=30)
+    page.evaluate("live.disconnect()")
+    relay.close()
+
+
+def test_media_go_on_where_they_were_when_their_signalling_alone_was_cut(page: Page, node: Node) -> None:
+    relay, log = Relay(int(node.url.rpartition(":")[2])), []
+    page.on("console", lambda message: log.append(message.text))
+    page.evaluate(CONNECT, [relay.url, prompt("red"), "local"])
+    page.evaluate("client.realtime.subscribe({token: live.subscribeToken, onRemoteStream: s => { b.srcObject = s; }})")
+    until(page, f"{RED} && b.videoWidth > 0 && seen.states.includes('generating')", limit_s=30)
+    page.evaluate("() => { seen.states.length = 0; }")
+    assert relay.cut("/rtc") == 2
+    resumed = lambda: sum("signalReconnecting -> connected" in line for line in log) == 2
+    for _ in range(600):
+        if resumed():
+            break
+        page.wait_for_timeout(100)
+    assert resumed(), log
+    page.evaluate("live.setPrompt('green', {enhance: false})")
+    until(page, f"{GREEN} && {GREEN_B}", limit_s=30)
+    assert page.evaluate("[a, b].every(v => v.srcObject.getTracks().every(track => track.readyState === 'live'))")
+    assert page.evaluate("seen.states.length + seen.errors.length") == 0
     page.evaluate("live.disconnect()")
     relay.close()
 

@@ -34,20 +34,19 @@ class RoomClient:
         self._offers = 0
         self.main, self.other = self._peer(), None if single else self._peer()
 
-    async def join(self, reconnect: bool = False) -> None:
+    async def join(self) -> None:
         if self.single:
             self.main.addTransceiver("audio", direction="recvonly")
             self.main.addTransceiver("video", direction="recvonly")
             self.main.createDataChannel("_reliable")
             await self.main.setLocalDescription(await self.main.createOffer())
-            asked = rtc.JoinRequest(publisher_offer=self._description(), reconnect=reconnect)
-            packed = gzip.compress(asked.SerializeToString())
-            wrapped = rtc.WrappedJoinRequest(compression=1, join_request=packed).SerializeToString()
-            address = f"/rtc/v1?access_token={self.token}&join_request={quote(base64.b64encode(wrapped).decode())}"
+            await self._open(rtc.JoinRequest(publisher_offer=self._description()))
         else:
-            address = f"/rtc?access_token={self.token}&reconnect={int(reconnect)}"
-        self.socket = await websockets.connect(self.url.replace("http", "ws") + address)
-        self._start(self._read())
+            await self._open(rtc.JoinRequest())
+
+    async def resume(self, sid: str) -> None:
+        """Another socket for the peer connections that stand."""
+        await self._open(rtc.JoinRequest(reconnect=True, participant_sid=sid))
 
     async def publish(self, tracks: Sequence[MediaStreamTrack]) -> None:
         peer = self.main if self.single else self.other
@@ -81,6 +80,14 @@ class RoomClient:
         for task in self._tasks:
             task.cancel()
 
+    async def _open(self, asked: rtc.JoinRequest) -> None:
+        packed = gzip.compress(asked.SerializeToString())
+        wrapped = rtc.WrappedJoinRequest(compression=1, join_request=packed).SerializeToString()
+        v1 = f"/rtc/v1?access_token={self.token}&join_request={quote(base64.b64encode(wrapped).decode())}"
+        v0 = f"/rtc?access_token={self.token}&reconnect={int(asked.reconnect)}&sid={asked.participant_sid}"
+        self.socket = await websockets.connect(self.url.replace("http", "ws") + (v1 if self.single else v0))
+        self._start(self._read(self.socket))
+
     def _peer(self) -> RTCPeerConnection:
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         peer.on("track", self._on_track)
@@ -108,8 +115,8 @@ class RoomClient:
         except MediaStreamError:
             return
 
-    async def _read(self) -> None:
-        async for packet in self.socket:
+    async def _read(self, socket: websockets.ClientConnection) -> None:
+        async for packet in socket:
             assert isinstance(packet, bytes)
             message = rtc.SignalResponse()
             message.ParseFromString(packet)

@@ -30,6 +30,16 @@ def near(colour: Any, wanted: tuple[int, int, int]) -> bool:
     return bool(abs(colour - wanted).max() < 25)
 
 
+async def watching(server: Any, room: dict[str, Any]) -> RoomClient:
+    viewer = RoomClient(server.url, server.post(f"/watch-stream/{room['room_name']}")["token"], True)
+    await viewer.join()
+    return viewer
+
+
+def _said(client: RoomClient, kind: str) -> Any:
+    return next(each for each in client.told if each.WhichOneof("message") == kind)
+
+
 @pytest.mark.parametrize("single", [True, False])
 async def test_camera_in_styled_picture_and_sound_back(server: Any, camera: Any, single: bool) -> None:
     async with control(server) as socket:
@@ -97,15 +107,49 @@ async def test_pings_are_answered_and_nonsense_is_left_out(server: Any) -> None:
         await client.close()
 
 
-async def test_a_connection_that_would_be_resumed_is_told_to_join_anew(server: Any) -> None:
-    for single in (True, False):
-        async with control(server) as socket:
-            room, _ = await room_of(socket)
-            client = RoomClient(server.url, room["token"], single)
-            await client.join(reconnect=True)
-            await client.until(lambda client=client: client.heard("leave"))
-            assert client.heard("leave")[0].action == rtc.LeaveRequest.Action.RECONNECT
-            await client.close(goodbye=False)
+@pytest.mark.parametrize("single", [True, False])
+async def test_who_loses_the_signalling_alone_goes_on_where_it_was(server: Any, camera: Any, single: bool) -> None:
+    async with control(server) as socket:
+        room, _ = await room_of(socket, {"type": "prompt", "prompt": "invert", "enhance_prompt": False})
+        host, viewer = RoomClient(server.url, room["token"], single), await watching(server, room)
+        await host.join()
+        await host.publish([camera()])
+        await host.until(lambda: host.colours and viewer.colours)
+        for client in (host, viewer):
+            (join,) = client.heard("join")
+            client.socket.transport.abort()
+            await client.resume(join.participant.sid)
+            await client.until(lambda client=client: client.heard("reconnect"))
+            assert client.told[client.told.index(_said(client, "reconnect")) + 1].WhichOneof("message") == "update"
+            await client.send(ping=7)
+            count = len(client.colours)
+            await client.until(
+                lambda client=client, count=count: client.heard("pong") and len(client.colours) > count + 3
+            )
+            assert len(client.heard("join")) == 1 and not client.heard("leave")
+            assert near(client.colours[-1], INVERTED)
+        await viewer.close()
+        await host.close()
+
+
+async def test_who_was_away_for_too_long_or_is_somebody_else_must_connect_anew(server: Any) -> None:
+    async with control(server) as socket:
+        room, _ = await room_of(socket)
+        viewer = await watching(server, room)
+        await viewer.until(lambda: viewer.heard("join"))
+        strangers = [
+            (room["token"], "PA_none"),
+            (room["token"], ""),
+            (room["token"], viewer.heard("join")[0].participant.sid),
+        ]
+        for token, sid in strangers:
+            for single in (True, False):
+                client = RoomClient(server.url, token, single)
+                await client.resume(sid)
+                await client.until(lambda client=client: client.heard("leave"))
+                assert client.heard("leave")[0].action == rtc.LeaveRequest.Action.DISCONNECT
+                await client.close(goodbye=False)
+        await viewer.close()
 
 
 async def test_a_publisher_that_joins_again_goes_on_in_its_session(server: Any, camera: Any) -> None:

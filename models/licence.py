@@ -18,7 +18,7 @@ def of(folder: Path) -> str:
     named = dict(re.findall(r"^(license|license_name):\s*['\"]?([^\s'\"#]+)", head[1], re.M)) if head else {}
     if found := named.get("license_name") or named.get("license"):
         return str(found)
-    known = catalogue.known(folder.name)
+    known = catalogue.known(folder.name.replace("--", "/"))
     return known.licence if known else UNKNOWN
 
 

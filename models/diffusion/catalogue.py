@@ -35,13 +35,17 @@ KNOWN = (
         "flux2-klein", "black-forest-labs/FLUX.2-klein-4B", 20.2, "apache-2.0", "under 20 fps (RTX 5090, published)"
     ),
     Known(
+        "self-forcing", "wlsaidhi/SFWan2.1-T2V-1.3B-Diffusers", 23.0, "unknown", "under 20 fps (H100, expected)"
+    ),
+    Known(
         "lucy-edit", "decart-ai/Lucy-Edit-Dev", 27.0, "lucy-edit-dev-non-commercial", "under 2 fps (H100, expected)"
     ),
 )  # fmt: skip
 
 
 def known(name: str) -> Known | None:
-    return next((each for each in KNOWN if each.name == name), None)
+    """By our name for it or the hub's."""
+    return next((each for each in KNOWN if name in (each.name, each.repository)), None)
 
 
 def place(folder: Path, name: str) -> Path:
@@ -52,12 +56,12 @@ def place(folder: Path, name: str) -> Path:
 def located(folder: Path, name: str) -> str:
     """The folder of a model that was pulled under a name; else the name, which may be one of ours or a path.
 
-    Raises: FileNotFoundError for a model that is known and was not pulled.
+    Raises: FileNotFoundError for a model that is known, or named as the hub does, and was not pulled.
     """
     if re.fullmatch(NAME, name) and not Path(name).is_dir():
         if place(folder, name).is_dir():
             return str(place(folder, name))
-        if known(name) is not None:
+        if known(name) is not None or "/" in name:
             raise FileNotFoundError(f"{name} is not here: `reverie models pull {name}` fetches it")
     return name
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from reverie.models.blend import Blend
 from reverie.models.diffusion import folder as folders
 from reverie.models.diffusion import lora, memory, precision
+from reverie.models.diffusion import pipeline as pipelines
 from reverie.models.diffusion import wish as wishes
 from reverie.models.diffusion.ask import Named
 from reverie.models.diffusion.compiled import blocks, compiled, in_place
@@ -50,20 +51,7 @@ def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0, bit
         raise ValueError("there is no CUDA device; --device cpu runs it slowly, nano runs on a CPU in real time")
     precision.check(bits, device, torch.cuda.get_device_capability() if device == "cuda" else None)
     memory.plan(path, device, bits, sessions)
-    try:
-        from diffusers import DiffusionPipeline
-        from diffusers.utils import logging as diffusers_logging
-    except ImportError as error:
-        raise FileNotFoundError(f"diffusion models need reverie[diffusion]: {error}") from None
-    diffusers_logging.set_verbosity_error()
-    diffusers_logging.disable_progress_bar()
-    image = folders.network(kind) == "unet"
-    tiny: dict[str, Any] = {"safety_checker": None} if image else {}
-    if (path / "vae_tiny").is_dir():
-        from diffusers import AutoencoderTiny
-
-        tiny["vae"] = AutoencoderTiny.from_pretrained(path / "vae_tiny", dtype=dtype, use_safetensors=True)
-    pipeline = DiffusionPipeline.from_pretrained(path, local_files_only=True, use_safetensors=True, dtype=dtype, **tiny)
+    pipeline, image = pipelines.read(path, kind, dtype), folders.network(kind) == "unet"
     if not image:
         precision.apply(pipeline.transformer, bits, device)
         blocks(pipeline.transformer, device)

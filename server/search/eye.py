@@ -16,7 +16,7 @@ from reverie.models.search.space import F32, Seen, Space
 from reverie.server.search import people
 from reverie.server.search.index import LIKE
 from reverie.server.search.moments import Window
-from reverie.server.search.telling import facts_of
+from reverie.server.search.telling import facts_of, maybe
 from reverie.server.segment import Segmenter
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -98,7 +98,8 @@ class Eye:
         shown = seen["output" if middle.output is not None else "source"][0]
         if look := self._worn(first.style) or (shown.look[0] if shown.look[1] >= SURE else ""):
             facts += (LIKE + look,)
-        hints = tuple(dict.fromkeys(name for each in seen.values() for name, sure in each[0].labels if sure >= UNSURE))
+        unsure = [name for each in seen.values() for name, sure in each[0].labels if sure >= UNSURE]
+        hints = tuple(dict.fromkeys((*maybe(self._who[0], self._who[2]), *unsure)))
         window = Window(first.at, sights[-1].at, vectors, first.style, facts, first.media, first.media_s, hints)
         return window, middle
 

@@ -21,12 +21,18 @@ NEUTRAL = frozenset(
 
 
 def counted(faces: int, people: float | None) -> list[str]:
-    """Who is there.  Args: people: share of the picture that shows people; None is not known."""
+    """Who is there.  Args: people: share of the picture that shows people; None is not known.
+
+    Without a face nobody is told of: what finds outlines of people finds those of animals too.
+    """
     if faces:
         return ["1 person" if faces == 1 else f"{faces} people"]
-    if people is None:
-        return []
-    return ["somebody, no face seen"] if people > 0.08 else ["nobody"] if people < 0.01 else []
+    return ["nobody"] if people is not None and people < 0.01 else []
+
+
+def maybe(faces: int, people: float | None) -> list[str]:
+    """The same for keywords alone, where it is too unsure to be told."""
+    return ["somebody", "person"] if not faces and people is not None and people > 0.08 else []
 
 
 def facts_of(faces: int, people: float | None, rest: measured.Facts) -> tuple[str, ...]:

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverie.server.search.moments import Moment, caption
-from reverie.server.search.telling import chapters, counted, digest, phrased, unsupported
+from reverie.server.search.telling import chapters, counted, digest, maybe, phrased, unsupported
 
 FACTS = ("2 people", "espresso", "bright warm light", "mostly blue and white", "lively movement")
 
@@ -26,10 +26,10 @@ def test_whatever_is_written_a_caption_names_only_what_was_measured(text: str) -
     assert unsupported(phrased(FACTS, text), FACTS) == []
 
 
-def test_people_are_counted_by_faces_then_by_their_outline() -> None:
+def test_people_are_told_of_by_faces_and_an_outline_alone_is_a_keyword() -> None:
     assert counted(1, None) == ["1 person"] and counted(3, 0.5) == ["3 people"]
-    assert counted(0, 0.0) == ["nobody"] and counted(0, 0.3) == ["somebody, no face seen"]
-    assert counted(0, None) == [] == counted(0, 0.04)
+    assert counted(0, 0.0) == ["nobody"] and counted(0, None) == [] == counted(0, 0.04) == counted(0, 0.3)
+    assert maybe(0, 0.3) == ["somebody", "person"] and maybe(1, 0.3) == [] == maybe(0, None) == maybe(0, 0.04)
 
 
 def test_a_digest_has_a_line_a_moment_in_their_order() -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from reverie.kernels.cuda.pool import GpuPool
 from reverie.kernels.machine import Instance, Order, Pool
 
 LIVE_S = 0.2  # frames come, if one came this lately
@@ -25,8 +26,9 @@ class Waiting:
 class Device:
     """The workers of this process.  Its methods may be called from any thread."""
 
-    def __init__(self, workers: int, path: str = "", pin: bool = False) -> None:
-        self._make = lambda: Pool(workers, path, pin)
+    def __init__(self, workers: int, path: str = "", pin: bool = False, gpu: GpuPool | None = None) -> None:
+        """Args: gpu: what runs in the place of this processor's workers."""
+        self._make = lambda: gpu or Pool(workers, path, pin)
         self.pool = self._make()
         self._lock = threading.Lock()
         self._waiting: Waiting | None = None

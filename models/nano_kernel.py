@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from reverie.kernels.cuda.pool import GpuPool
 from reverie.kernels.machine import Instance, Loaded, memory
 from reverie.kernels.program import join
 from reverie.kernels.tasks import Conv
@@ -41,7 +42,7 @@ Bytes = NDArray[np.uint8]
 
 def load(
     llm: str | None = None, path: Path = weights.SHIPPED, workers: int = 2, cpu: str = "", skip: float = 0.0,
-    steady: bool = False,
+    steady: bool = False, gpu: GpuPool | None = None,
 ) -> Nano:  # fmt: skip
     """The shipped weights with SmolLM2 beside them.
 
@@ -49,6 +50,7 @@ def load(
         llm: where SmolLM2 comes from: None is the package; else a .gguf file, a folder, or a hub id.
         cpu: one of reverie.kernels.machine.paths(), "" for the quickest.
         skip: cells of the picture that differ less than this (levels of 255) are not made again; 0 is exact.
+        gpu: what makes frames in the place of this processor, which keeps the LLM; skip must be 0 then.
         steady: draw pictures towards those shown before where the source rests (see steady.py).
     Raises: FileNotFoundError if weights are missing; ValueError if they are damaged or the path cannot run here.
     """
@@ -56,6 +58,8 @@ def load(
     ranges = json.loads(path.with_suffix(".ranges.json").read_text())
     device = Device(workers, cpu)
     language = KernelLLM(llm, device, NANO.llm_layers)
+    if gpu is not None:
+        device = Device(workers, gpu=gpu)
     if language.shape.width != NANO.llm_width:
         raise ValueError(
             f"nano reads an LLM of width {NANO.llm_width} (SmolLM2-135M); {llm} has {language.shape.width}"
@@ -162,10 +166,8 @@ class Nano:
                 validate(video)  # the LLM's was validated when it was loaded
                 constant = memory(vectors.nbytes)
                 constant[:] = vectors
-                made = self._programs[height, width] = (
-                    Loaded(join([video, self._llm.program]), checked=True),
-                    constant,
-                )
+                beside = [self._llm.program] if self._llm.device is self.device else []
+                made = self._programs[height, width] = Loaded(join([video, *beside]), checked=True), constant
                 if len(self._programs) > SIZES_KEPT:
                     self._programs.popitem(last=False)
                 return made

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from reverie.kernels import _cpu, trace
-from reverie.kernels.machine import Order
+from reverie.kernels.machine import Order, Pool
 from reverie.kernels.program import Program
 from reverie.models import nano_kernel
 from reverie.models.llm_kernel import DECODE
@@ -27,6 +27,7 @@ def profile(
         raise ValueError(f"frames must be at least 1, got {frames}")
     model = nano_kernel.load(cpu=cpu)
     pool, stream = model.device.pool, model.stream()
+    assert isinstance(pool, Pool)
     stream.start("pencil sketch")
     y, x = np.mgrid[:288, :512]
     picture = np.stack([128 + 90 * np.sin(x / 31 + p) * np.cos(y / 23 - p) for p in range(3)], -1).astype(np.uint8)

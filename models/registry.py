@@ -14,7 +14,7 @@ from reverie.models.diffusion import folder as folders
 from reverie.models.stream import Model
 
 NAMES = ("nano", "toy")
-DEVICES = ("cpu", "torch", "neuron")  # our kernels; PyTorch, for comparison; PyTorch with torch-neuronx
+DEVICES = ("cpu", "torch", "cuda", "neuron")  # our kernels; PyTorch, for comparison; our kernels; torch-neuronx
 DIFFUSION_DEVICES = ("cpu", "cuda", "neuron")  # of folders that diffusers saved
 
 
@@ -50,11 +50,23 @@ def load(
         model = importlib.import_module("reverie.models.toy").ToyModel()
     elif device == "torch":
         model = importlib.import_module("reverie.models.nano").load(llm)
+    elif device == "cuda":
+        model = _on_cuda(llm, cpu)
     elif device == "neuron":
         model = _on_neuron(llm)
     else:
         model = importlib.import_module("reverie.models.nano_kernel").load(llm, cpu=cpu, skip=skip, steady=skip > 0)
     return model
+
+
+def _on_cuda(llm: str | None, cpu: str) -> Model:
+    """`nano`'s frames on the first GPU, the LLM on this processor.  Raises: ValueError without GPU or nvcc."""
+    try:
+        gpu = importlib.import_module("reverie.kernels.cuda.pool").gpu()
+    except (RuntimeError, FileNotFoundError) as error:
+        raise ValueError(f"device cuda: {error}") from None
+    found: Model = importlib.import_module("reverie.models.nano_kernel").load(llm, cpu=cpu, gpu=gpu)
+    return found
 
 
 def _on_neuron(llm: str | None) -> Model:

@@ -36,7 +36,7 @@ class Settings:
     tls_key: str = ""  # of that certificate, PEM
     model: str = "nano"  # model that serves sessions
     hub: str = ""  # where `reverie models pull` fetches: a hub, a web folder or a folder; empty is the usual hub
-    device: str = "cpu"  # our kernels (cpu), PyTorch (torch) for comparison; cuda, neuron: diffusion
+    device: str = "cpu"  # our kernels (cpu, cuda), PyTorch (torch, neuron)
     cpu: str = ""  # instructions that the kernels use: avx512vnni, avxvnni, avx2, portable; empty is the quickest
     skip: float = 2.0  # parts of a picture that change less than this (levels of 255) are not made again; 0 is exact
     render: str = ""  # size at which the model paints, as 512x288; empty is what this machine sustains, 512x288 at most

@@ -104,6 +104,6 @@ class Driver:
         )  # fmt: skip
         self.call("cuCtxSynchronize")
 
-    def close(self, module: int) -> None:
+    def unload(self, module: int) -> None:
+        """The context stays until the process ends: others may be using it."""
         self.call("cuModuleUnload", c_void_p(module))
-        self.call("cuDevicePrimaryCtxRelease_v2", c_int(self._device))

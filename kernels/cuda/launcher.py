@@ -81,6 +81,11 @@ class Launcher:
             places.append(known[id(array)])
         return places
 
+    def alias(self, owners: Sequence[int]) -> None:
+        """Which buffer's memory each buffer is from now on: its own number, or another's of the same size."""
+        self.driver.enter()
+        self.driver.write(self._table, np.array([self.places[owner] for owner in owners], np.uint64))
+
     def __getitem__(self, name: str) -> U8:
         """A copy of what a buffer holds."""
         number = self.program.find(name)
@@ -129,7 +134,7 @@ class Launcher:
         for place in self._held:
             self.driver.free(place)
         self._held.clear()
-        self.driver.close(self._module)
+        self.driver.unload(self._module)
 
 
 def aligned(program: Program) -> None:

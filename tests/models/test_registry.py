@@ -9,7 +9,11 @@ import types
 import pytest
 import torch
 
-from reverie.models import registry
+from reverie.kernels.cuda import pool
+from reverie.kernels.cuda.driver import Card
+from reverie.kernels.cuda.pool import GpuPool
+from reverie.models import nano_kernel, registry
+from reverie.models.device import Device
 
 
 def test_unknown_names_are_refused_with_those_that_exist() -> None:
@@ -46,3 +50,22 @@ def test_with_torch_neuronx_frames_go_through_its_compiler(monkeypatch: pytest.M
 def test_listing_models_needs_no_torch() -> None:
     text = "import sys; from reverie.models import registry; registry.describe(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", text], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_without_a_gpu_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gpu() -> GpuPool:
+        raise RuntimeError("there is no NVIDIA driver")
+
+    monkeypatch.setattr(pool, "gpu", gpu)
+    with pytest.raises(ValueError, match="device cuda: there is no NVIDIA driver"):
+        registry.load("nano", "cuda")
+
+
+def test_the_gpu_makes_the_frames_and_the_llm_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = types.SimpleNamespace(card=Card("H100", 90, 132))
+    monkeypatch.setattr(pool, "gpu", lambda: GpuPool(driver, b"kernel"))  # type: ignore[arg-type]
+    model = registry.load("nano", "cuda")
+    assert isinstance(model, nano_kernel.Nano)
+    assert (model.device.pool.path, model.device.pool.workers, model._llm.device.pool.path) == (
+        "cuda", 132, Device(1).pool.path,
+    )  # fmt: skip

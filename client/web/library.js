@@ -59,7 +59,7 @@ function card(moment) {
   const button = document.createElement("button");
   const image = Object.assign(new Image(), { alt: "", loading: "lazy" });
   const words = Object.assign(document.createElement("span"), { textContent: moment.caption || moment.style || "camera" });
-  const when = Object.assign(document.createElement("span"), { className: "when", textContent: told(moment) });
+  const when = Object.assign(document.createElement("span"), { className: "when", textContent: [moment.style, told(moment)].filter(Boolean).join(" · ") });
   const side = shown(moment), count = moment.thumbnails[side] || 0;
   button.type = "button";
   button.append(image, words, when);

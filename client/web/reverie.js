@@ -47,8 +47,15 @@ function showLook() {
   $("passthrough").setAttribute("aria-pressed", String(passthrough));
   const prompt = $("prompt").value.trim();
   for (const each of $("examples").children) {
-    each.setAttribute("aria-pressed", String(!passthrough && each.dataset.prompt === prompt));
+    const worn = !passthrough && each.dataset.prompt === prompt;
+    each.setAttribute("aria-pressed", String(worn));
+    if (worn) showWithin($("examples"), each);
   }
+}
+
+function showWithin(row, each) { // where a phone has them in a row; the page itself stays where it is
+  const [outer, inner] = [row, each].map((element) => element.getBoundingClientRect());
+  if (inner.left < outer.left || inner.right > outer.right) row.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
 }
 
 function showOpen(open) {
@@ -239,6 +246,7 @@ function toggleFullScreen() {
 
 function showSplit() {
   $("frame").style.setProperty("--split", `${$("compare").value}%`);
+  $("frame").style.setProperty("--split-shown", Number($("compare").value > 0));
 }
 
 let total = 0; // frames shown; Firefox's getVideoPlaybackQuality counts none of a live stream

@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+Grey = NDArray[np.uint8]  # (H, W), its luma
 Matte = NDArray[np.float32]  # (H, W), 0 is room and 1 is person
 
 WIDE, SQUARE = "selfie_segmentation_landscape.tflite", "selfie_segmentation.tflite"
 WIDE_FROM = 1.2  # width / height above which the landscape network is the better one
-RADIUS, EPSILON = 4, 1e-4  # of the guided filter: pixels of the coarse matte; variance of luma in 0..1
-NEAR = np.ones((7, 7), np.uint8)
-EVERY = 2  # the network takes 3 ms on two cores, the rest of a masked frame 1 ms
+RADIUS, EPSILON = 2, 1e-4  # of the guided filter: pixels of the halved coarse matte; variance of luma in 0..1
+NEAR = np.ones((3, 3), np.uint8)
+SOONEST, LATEST = 3, 6  # the network runs on every third frame, on every sixth while nothing moves
+STEP, MOVED = 10, 0.002  # levels of luma by which a place has changed, and the share of places that must have
 
 
 def folder(wished: str = "") -> Path:
@@ -48,17 +50,29 @@ class Segmenter:
 
 
 class Outline:
-    """The person in one stream of pictures, found anew on every second; in between only the edges move."""
+    """The person in one stream of pictures, found anew on some; in between only the edges move."""
 
     def __init__(self, segmenter: Segmenter) -> None:
-        self._segmenter, self._coarse, self._age = segmenter, None, 0  # type: Segmenter, Matte | None, int
+        self._segmenter = segmenter
+        self._coarse: Matte | None = None
+        self._seen: Grey | None = None  # what the person was found in
+        self._age = 0
 
     def next(self, picture: Picture) -> Matte:
         """(H, W) at the picture's size."""
-        if self._coarse is None or self._age % EVERY == 0:
-            self._coarse = self._segmenter.probability(picture)
+        luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        if self._coarse is None or self._is_due(luma):
+            self._coarse = halved(self._segmenter.probability(picture))
+            self._seen, self._age = _small(luma, self._coarse), 0
         self._age += 1
-        return refine(self._coarse, picture)
+        return refine(self._coarse, luma)
+
+    def _is_due(self, luma: Grey) -> bool:
+        if self._age < SOONEST or self._age >= LATEST:
+            return self._age >= LATEST
+        assert self._coarse is not None
+        changed = cv2.absdiff(_small(luma, self._coarse), self._seen) > STEP  # type: ignore[call-overload]
+        return bool(np.count_nonzero(changed) > MOVED * changed.size)
 
 
 def compose(styled: Picture, source: Picture, matte: Matte, mask: str) -> Picture:
@@ -93,16 +107,24 @@ class _Network:
         return 1 / (1 + cv2.exp(np.clip(-whole - self._bias, -30, 30)))  # type: ignore[no-any-return]
 
 
-def refine(coarse: Matte, picture: Picture) -> Matte:
+def halved(matte: Matte) -> Matte:
+    """At half the size: the fast guided filter needs no more of it."""
+    return cv2.resize(matte, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _small(luma: Grey, coarse: Matte) -> Grey:
+    return cv2.resize(luma, coarse.shape[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def refine(coarse: Matte, luma: Grey) -> Matte:
     """A coarse matte at the size of the picture, following its edges.
 
     Fast guided filter (arXiv 1505.00996): in small windows the matte is modelled as a * luma + b at the coarse size;
     a and b are smooth and are enlarged, luma is not.  Where skin and wall are alike that would leak, so the fine matte
     stays between the least and the most that the coarse one says nearby.
     """
-    height, width = picture.shape[:2]
-    luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    guide = cv2.resize(luma, coarse.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    height, width = luma.shape
+    guide = _small(luma, coarse).astype(np.float32) / 255
     mean = lambda x: cv2.blur(x, (2 * RADIUS + 1, 2 * RADIUS + 1))
     mean_guide, mean_matte = mean(guide), mean(coarse)
     slope = (mean(guide * coarse) - mean_guide * mean_matte) / (mean(guide * guide) - mean_guide**2 + EPSILON)
@@ -110,4 +132,4 @@ def refine(coarse: Matte, picture: Picture) -> Matte:
     large = lambda x: cv2.resize(x, (width, height), interpolation=cv2.INTER_LINEAR)
     fine = cv2.add(cv2.multiply(luma, large(mean(slope)), scale=1 / 255, dtype=cv2.CV_32F), large(mean(offset)))
     low, high = (large(form(coarse, NEAR)) for form in (cv2.erode, cv2.dilate))
-    return np.clip(fine, low, high, out=fine)
+    return cv2.max(cv2.min(fine, high, dst=fine), low, dst=fine)  # type: ignore[return-value]

@@ -3,6 +3,7 @@
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -55,14 +56,34 @@ def test_our_last_layer_gives_what_opencv_gives(segmenter: Segmenter, faces: lis
     assert np.abs(ours - network._net.forward()[0, 0]).max() < 1e-4
 
 
+def test_the_person_is_found_anew_when_something_moved_and_seldom_when_nothing_did() -> None:
+    class Counted:
+        asked = 0
+
+        def probability(self, picture: np.ndarray) -> np.ndarray:
+            self.asked += 1
+            return np.zeros((144, 256), np.float32)
+
+    counted: Any = Counted()
+    outline, still = Outline(counted), np.zeros((288, 512, 3), np.uint8)
+    for _ in range(12):
+        outline.next(still)
+    assert counted.asked == 2
+    for n in range(12):
+        moving = still.copy()
+        moving[100:150, 40 * n : 40 * n + 40] = 200
+        outline.next(moving)
+    assert counted.asked == 6
+
+
 def test_a_refined_edge_is_that_of_the_picture() -> None:
     """A dark disc on a bright wall; the coarse matte is a quarter of the size and one pixel off."""
     y, x = np.mgrid[:288, :512]
     inside = np.hypot(y - 144, x - 256) < 90
-    picture = np.where(inside, 40, 210).astype(np.uint8)[..., None].repeat(3, 2)
+    luma = np.where(inside, 40, 210).astype(np.uint8)
     coarse = cv2.resize(np.roll(inside, 3, 1).astype(np.float32), (128, 72), interpolation=cv2.INTER_AREA)
     plain = cv2.resize(coarse, (512, 288))
-    assert np.abs(refine(coarse, picture) - inside).mean() < 0.6 * np.abs(plain - inside).mean()
+    assert np.abs(refine(coarse, luma) - inside).mean() < 0.6 * np.abs(plain - inside).mean()
 
 
 @pytest.mark.parametrize("mask", ["subject", "background"])

@@ -14,6 +14,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from reverie.models.blend import Blend, blend, styled
+from reverie.models.diffusion.ask import Named
 from reverie.models.diffusion.tokens import PIXELS, Layer, Seen, changed, empty
 from reverie.models.stream import Frames, check, check_start
 
@@ -26,6 +27,8 @@ REFRESH = 100  # frames, after which all tokens are made, so that nothing old st
 class EditStream:
     """A live stream: a look, fixed noise, and what each token was made of."""
 
+    _words: Tensor | None  # of the look; None without one
+    _loras: Named
     _made: Frames | None  # the picture that each token was made of; None: all are to be made
     _shown: Frames
     _age: int  # frames since all were made
@@ -51,7 +54,8 @@ class EditStream:
             raise RuntimeError("start the stream before it changes its look")
         prompts, share = styled(look)
         self.look, self._share = look, self._strength * share
-        self._words = self.model.mixed(prompts) if prompts and self._strength > 0 else None
+        shown = bool(prompts) and self._strength > 0
+        self._words, self._loras = self.model.wish(prompts) if shown else (None, ())
         self._forget()
 
     def step(self, frames: Frames) -> Frames:
@@ -97,6 +101,7 @@ class EditStream:
         """The tokens at these places anew, through all steps."""
         model, words = self.model, self._words
         assert words is not None and self._made is not None
+        model.wear(self._loras)
         rows, columns = frame.shape[0] // PIXELS, frame.shape[1] // PIXELS
         camera = model.encode(frame)
         place = torch.from_numpy(active).to(camera.device)

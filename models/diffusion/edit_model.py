@@ -25,7 +25,7 @@ class EditModel(Told):
         """Args: skip: a token that differs less (levels of 255) is not made again; 0 makes all."""
         from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
-        super().__init__(pipeline, path.name, llm)
+        super().__init__(pipeline, path, llm)
         self.steps, self.skip, self._mu = EDIT_STEPS, skip, compute_empirical_mu
         self.transformer, self._vae = pipeline.transformer, pipeline.vae
         adapt(self.transformer)

@@ -1,4 +1,4 @@
-"""What models have in common that are told their look by words alone."""
+"""What models have in common that are told their look by words and LoRAs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reverie.models.blend import Blend
-from reverie.models.diffusion.ask import read
+from reverie.models.diffusion import ask
+from reverie.models.diffusion.ask import Named
+from reverie.models.diffusion.lora import Loras
 from reverie.models.diffusion.smaller import Smaller
 from reverie.models.diffusion.words import Words, mix
 from reverie.models.diffusion.writer import Writer
@@ -27,13 +30,14 @@ PROMPTS_KEPT = 64
 class Told(ABC):
     """Words of prompts, kept; streams that step one by one; no pictures."""
 
-    def __init__(self, pipeline: Any, name: str, llm: str | None) -> None:
-        """Args: pipeline: of diffusers, with a text encoder, a transformer and an autoencoder."""
-        self.name, self._pipeline, self._writer = name, pipeline, Writer(llm)
+    def __init__(self, pipeline: Any, path: Path, llm: str | None) -> None:
+        """Args: pipeline: of diffusers, with a text encoder, a transformer and an autoencoder.  path: of its folder."""
+        self.name, self._pipeline, self._writer = path.name, pipeline, Writer(llm)
+        self._loras = Loras(path, pipeline)
         for module in (pipeline.transformer, pipeline.vae, pipeline.text_encoder):
             module.requires_grad_(False).eval()
-        self.smaller = Smaller(name)
-        self._words: OrderedDict[str, Tensor] = OrderedDict()
+        self.smaller = Smaller(self.name)
+        self._words: OrderedDict[tuple[str, Named], Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
     @abstractmethod
@@ -47,7 +51,7 @@ class Told(ABC):
 
     def prepare(self, prompt: str) -> None:
         if prompt.strip():
-            self.mixed(((normal(prompt), 1.0),))
+            self.wish(((normal(prompt), 1.0),))
 
     def picture(self, image: NDArray[np.uint8]) -> str:
         raise ValueError(f"{self.name} takes no reference pictures")
@@ -62,20 +66,34 @@ class Told(ABC):
     def counts(self) -> dict[str, int]:
         return self.smaller.counts()
 
-    def mixed(self, look: Blend) -> Tensor:
-        """(1, L, D) of a look without the camera.  Raises: ValueError if it asks for more than words."""
-        asked = [(read(prompt), share) for prompt, share in look]
-        if any(ask.loras or ask.controls or ask.negative for ask, _ in asked):
-            raise ValueError(f"{self.name} takes words alone: no LoRAs, controls or negative prompts")
-        return mix([(Words(self.words(ask.words)), share) for ask, share in asked]).tokens
+    def wish(self, look: Blend) -> tuple[Tensor, Named]:
+        """(1, L, D) of a look without the camera, and its LoRAs; another tensor for other LoRAs.
+
+        Raises: ValueError if it asks for what is not there.
+        """
+        asked = ask.mixed(look)
+        negative = any(text.negative for text, _ in asked.texts)
+        if asked.pictures or asked.controls or negative or asked.guidance != 1 or asked.steady:
+            raise ValueError(
+                f"{self.name} takes words and LoRAs alone: no pictures, controls, guidance or negative prompts"
+            )
+        self._loras.check(asked.loras)
+        return mix(
+            [(Words(self.words(text.words, asked.loras)), share) for text, share in asked.texts]
+        ).tokens, asked.loras
+
+    def wear(self, loras: Named) -> None:
+        """From now on, these on the transformer; by the thread alone that steps the streams."""
+        self._loras.wear("transformer", loras)
 
     @torch.inference_mode()
-    def words(self, prompt: str) -> Tensor:
-        """(1, L, D); of the last prompts it is kept."""
-        key = normal(prompt)
+    def words(self, prompt: str, loras: Named = ()) -> Tensor:
+        """(1, L, D); of the last prompts it is kept.  With LoRAs it is the same once more, as a tensor of its own."""
+        key = normal(prompt), loras
         with self._lock:
             if key not in self._words:
-                self._words[key] = self._read(key)
+                plain = self._words.get((key[0], ()))
+                self._words[key] = self._read(key[0]) if plain is None else plain.clone()
                 if len(self._words) > PROMPTS_KEPT:
                     self._words.popitem(last=False)
             self._words.move_to_end(key)

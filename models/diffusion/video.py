@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from reverie.models.blend import Blend, blend, styled
+from reverie.models.diffusion.ask import Named
 from reverie.models.diffusion.resting import Resting
 from reverie.models.diffusion.ring import Ring
 from reverie.models.diffusion.sizes import LATENTS
@@ -46,6 +47,8 @@ def noisiness(apart: float, before: float | None) -> float:
 class VideoStream:
     """A live stream: a look, the past in a ring, and the chunks that are on their way."""
 
+    _words: Tensor | None  # of the look; None without one
+    _loras: Named
     _ring: Ring | None  # the past; None before the first frame
     _past: Features  # of the encoder
     _future: Features  # of the decoder
@@ -63,6 +66,7 @@ class VideoStream:
     _active: Tensor | None  # its tokens that are made; None: all
     _rest: Resting | None  # which places rest; None: all are made
     _worn: Tensor | None  # the words it is made with
+    _put_on: Named  # and the LoRAs
     _made: list[Tensor]  # latents to decode
     _ready: deque[Frames]  # to be shown
     _kept: list[tuple[Tensor, Tensor]]  # latents of the ring's chunks, made and of the camera, the sink first
@@ -89,8 +93,9 @@ class VideoStream:
         if not self._started:
             raise RuntimeError("start the stream before it changes its look")
         prompts, share = styled(look)
-        words = self.model.mixed(prompts) if prompts and self._strength > 0 else None
-        self.look, self._words, self._share = look, words, self._strength * share
+        shown = bool(prompts) and self._strength > 0
+        self._words, self._loras = self.model.wish(prompts) if shown else (None, ())
+        self.look, self._share = look, self._strength * share
 
     def step(self, frames: Frames) -> Frames:
         if not self._started:
@@ -153,7 +158,7 @@ class VideoStream:
         self._noise = noisiness(apart, self._noise)
         self._source, self._latents, self._moved = torch.cat(self._latents, 2), [], []
         self._rested, self._active = self._x, self._places(anew=self._words is not self._worn)
-        self._turns, self._worn = self.model.steps + LATENTS, self._words
+        self._turns, self._worn, self._put_on = self.model.steps + LATENTS, self._words, self._loras
 
     def _places(self, anew: bool) -> Tensor | None:
         """Tokens of the chunk to make (A,); None for all.  Args: anew: with another look, or none before."""
@@ -174,6 +179,7 @@ class VideoStream:
             self._renew()
             return
         model, done = self.model, self.model.steps + LATENTS - self._turns
+        model.wear(self._put_on)
         self._turns -= 1
         if done < model.steps:
             self._x = self._denoised(done)
@@ -216,6 +222,7 @@ class VideoStream:
             self._new = self.model.ring(*self._before.shape[:2]), self._words
         ring, words = self._new
         made, source = self._kept[ring.count]
+        self.model.wear(self._loras)
         self.model.velocity(made, 0.0, words, ring, source, keep=True)
         if ring.count == len(self._kept):
             self._ring, self._told, self._new = ring, words, None

@@ -32,7 +32,7 @@ class VideoModel(Told):
 
     def __init__(self, pipeline: Any, path: Path, llm: str | None = None, skip: float = 0.0) -> None:
         """Args: skip: a place that differs less (levels of 255) for a whole chunk is not made again; 0 makes all."""
-        super().__init__(pipeline, path.name, llm)
+        super().__init__(pipeline, path, llm)
         self.codec, self.net = Codec(pipeline.vae), Causal(pipeline.transformer)
         self.dtype, self.device = pipeline.transformer.dtype, str(pipeline.transformer.device)
         self.skip = skip

@@ -34,7 +34,7 @@ def save(stream: VideoStream) -> bytes:
     if stream._ring is not None:
         facts |= {
             "count": stream._ring.count, "number": stream._number, "noise": stream._noise, "turns": stream._turns,
-            "moved": stream._moved,
+            "moved": stream._moved, "put_on": stream._put_on,
         }  # fmt: skip
         for name in PARTS:
             values = list(getattr(stream, name))
@@ -100,6 +100,7 @@ def _restore(stream: VideoStream, kept: dict[str, Tensor], facts: dict[str, Any]
         setattr(stream, f"_{name}", kept[name].to(model.device) if name in kept else stream._words)
     pairs = ((kept[f"made.{n}"], kept[f"camera.{n}"]) for n in range(sum(name.startswith("made.") for name in kept)))
     stream._kept = [(made.to(model.device), source.to(model.device)) for made, source in pairs]
+    stream._put_on = tuple((str(name), float(scale)) for name, scale in facts["put_on"])
     stream._number, stream._new = int(facts["number"]), None
     stream._active, stream._rested = (
         (kept["active"].to(model.device), kept["rested"].to(model.device)) if "active" in kept else (None, stream._x)

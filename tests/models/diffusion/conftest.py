@@ -79,7 +79,9 @@ def save(
     return folder
 
 
-def add_lora(folder: Path, name: str, unet: Any, where: str = "loras", kohya: bool = False, seed: int = 1) -> Path:
+def add_lora(
+    folder: Path, name: str, unet: Any, where: str = "loras", kohya: bool = False, seed: int = 1, part: str = "unet"
+) -> Path:
     """Random low-rank changes of a network's attention, in PEFT's names or kohya's."""
     random, tensors = torch.Generator().manual_seed(seed), {}
     for layer, module in unet.named_modules():
@@ -91,7 +93,7 @@ def add_lora(folder: Path, name: str, unet: Any, where: str = "loras", kohya: bo
                 tensors |= {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}
                 tensors[f"{key}.alpha"] = torch.tensor(2.0)
             else:
-                tensors |= {f"unet.{layer}.lora_A.weight": down, f"unet.{layer}.lora_B.weight": up}
+                tensors |= {f"{part}.{layer}.lora_A.weight": down, f"{part}.{layer}.lora_B.weight": up}
     (folder / where).mkdir(exist_ok=True)
     save_file(tensors, folder / where / f"{name}.safetensors")
     return folder / where / f"{name}.safetensors"
@@ -190,6 +192,7 @@ def save_wan(folder: Path, lucy: bool = False) -> Path:
         text_encoder=UMT5EncoderModel(text), transformer=transformer, vae=vae,
         scheduler=diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True),
     ).save_pretrained(folder)  # fmt: skip
+    add_lora(folder, "brush", transformer, part="transformer")
     return folder
 
 
@@ -223,6 +226,7 @@ def save_klein(folder: Path) -> Path:
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), vae=vae,
         text_encoder=Qwen3ForCausalLM(text), tokenizer=tokenizer, transformer=transformer, is_distilled=True,
     ).save_pretrained(folder)  # fmt: skip
+    add_lora(folder, "brush", transformer, part="transformer")
     return folder
 
 

@@ -82,5 +82,5 @@ def test_the_contract_holds(model: EditModel) -> None:
     assert np.array_equal(late.step(frames), frames)
     with pytest.raises(ValueError, match="not a saved stream"):
         late.load(b"something else")
-    with pytest.raises(ValueError, match="words alone"):
+    with pytest.raises(ValueError, match="words and LoRAs alone"):
         model.prepare("fox --no blur")

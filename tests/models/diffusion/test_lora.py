@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from reverie.models.diffusion import lora
 from reverie.models.diffusion.network import load
@@ -92,3 +93,31 @@ def test_what_is_not_there_or_of_another_model_is_one_sentence(folder: Path, tmp
     wrong.write_bytes(b"\xff" * 40)
     with pytest.raises(ValueError, match="LoRA wrong cannot be read"):
         lora.read(wrong, model.pipeline)
+
+
+@pytest.mark.parametrize("kind", ["wan", "lucy", "klein"])
+def test_sessions_of_video_and_edit_models_wear_their_own_and_give_the_bits_back(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    path: Path = request.getfixturevalue(kind)
+    model, frames = load(path, "cpu"), np.random.default_rng(0).integers(0, 256, (15, 32, 32, 3), np.uint8)
+    before = {name: x.clone() for name, x in model._pipeline.transformer.state_dict().items()}
+    looks, alone = ("fox <lora:brush:0.8>", "fox"), []
+    for look in looks:
+        stream = model.stream()
+        stream.start(look, seed=1)
+        alone.append(stream.step(frames))
+    assert not np.array_equal(*alone)
+    streams = [model.stream() for _ in looks]
+    for stream, look in zip(streams, looks, strict=True):
+        stream.start(look, seed=1)
+    for n, frame in enumerate(frames):
+        for place, shown in model.step_many(streams, [frame, frame]):
+            assert np.array_equal(shown, alone[place][n])
+    assert all(torch.equal(x, before[name]) for name, x in model._pipeline.transformer.state_dict().items())
+    file = load_file(path / "loras" / "brush.safetensors")
+    name = next(key.removesuffix(".lora_A.weight") for key in file if "lora_A" in key)
+    model.wear((("brush", 0.5),))
+    added = 0.5 * file[f"{name}.lora_B.weight"] @ file[f"{name}.lora_A.weight"]
+    layer = f"{name.removeprefix('transformer.')}.weight"
+    assert torch.allclose(model._pipeline.transformer.state_dict()[layer], before[layer] + added, atol=1e-6)

@@ -1,5 +1,6 @@
-"""Models that are told their look by words alone."""
+"""Models that are told their look by words and LoRAs."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from reverie.models.diffusion.told import PROMPTS_KEPT, Told
 class Counting(Told):
     def __init__(self) -> None:
         parts = {name: nn.Linear(1, 1) for name in ("transformer", "vae", "text_encoder")}
-        super().__init__(SimpleNamespace(**parts), "counting", None)
+        super().__init__(SimpleNamespace(**parts), Path("counting"), None)
         self.read: list[str] = []
 
     def _read(self, prompt: str) -> Tensor:
@@ -23,7 +24,7 @@ class Counting(Told):
 def test_words_are_read_once_and_of_the_last_prompts_kept() -> None:
     model = Counting()
     model.prepare("  A   Fox ")
-    assert torch.equal(model.words("a fox"), model.mixed((("A fox", 1.0),)))
+    assert torch.equal(model.words("a fox"), model.wish((("A fox", 1.0),))[0])
     assert len(model.read) == 1
     for n in range(PROMPTS_KEPT):
         model.prepare(f"prompt {n}")
@@ -31,7 +32,16 @@ def test_words_are_read_once_and_of_the_last_prompts_kept() -> None:
     assert model.read.count(model.read[0]) == 2
 
 
-@pytest.mark.parametrize("asked", ["a fox <lora:x:1>", "a fox <control:edges:1>", "a fox --no blur"])
+@pytest.mark.parametrize("asked", ["a fox <control:edges:1>", "a fox --no blur", "a fox --guidance 2"])
 def test_more_than_words_is_refused_by_name(asked: str) -> None:
-    with pytest.raises(ValueError, match="counting takes words alone"):
+    with pytest.raises(ValueError, match="counting takes words and LoRAs alone"):
         Counting().prepare(asked)
+
+
+def test_other_loras_are_other_words_without_reading_them_again() -> None:
+    model = Counting()
+    plain, other = model.words("a fox"), model.words("a fox", (("ink", 1.0),))
+    assert plain is not other and torch.equal(plain, other) and model.words("a fox", (("ink", 1.0),)) is other
+    assert len(model.read) == 1
+    with pytest.raises(ValueError, match="there is no LoRA 'ink'"):
+        model.prepare("a fox <lora:ink:1>")

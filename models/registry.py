@@ -85,6 +85,10 @@ def check(name: str, device: str) -> None:
     if name in NAMES:
         if device not in DEVICES:
             raise ValueError(f"{name} runs on {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, not on {device!r}")
+        if (name, device) == ("nano", "cuda"):
+            reason = importlib.import_module("reverie.kernels.cuda.pool").missing()
+            if reason:
+                raise ValueError(f"device cuda: {reason}")
         if (name, device) == ("nano", "neuron") and importlib.util.find_spec("torch_neuronx") is None:
             raise ValueError(
                 "device neuron needs AWS's torch-neuronx and a Neuron device, and there is none here; "

@@ -5,6 +5,7 @@ It was run on an emulated driver and never on a GPU.
 
 from __future__ import annotations
 
+import ctypes
 import tempfile
 import time
 import weakref
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reverie.kernels.cuda import compiler
-from reverie.kernels.cuda.driver import Driver
+from reverie.kernels.cuda.driver import LIBRARY, Driver
 from reverie.kernels.cuda.launcher import Launcher
 from reverie.kernels.machine import Instance, Order
 from reverie.kernels.program import Role
@@ -63,6 +64,15 @@ class GpuPool:
             made = self._launchers[instance] = Launcher(program, given, self.image, self.driver)
             weakref.finalize(instance, made.close)
         return self._launchers[instance]
+
+
+def missing() -> str:
+    """What this machine lacks to run on a GPU; empty if nothing."""
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError:
+        return f"there is no NVIDIA driver here ({LIBRARY} cannot be loaded)"
+    return "" if compiler.nvcc() else "nvcc is not on the PATH: install the CUDA toolkit, 12.8 or newer"
 
 
 def gpu() -> GpuPool:

@@ -54,15 +54,22 @@ def test_listing_models_needs_no_torch() -> None:
 
 def test_without_a_gpu_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def gpu() -> GpuPool:
-        raise RuntimeError("there is no NVIDIA driver")
+        raise RuntimeError("there is no GPU 0")
 
+    monkeypatch.setattr(pool, "LIBRARY", "libnone.so")
+    with pytest.raises(
+        ValueError, match=r"device cuda: there is no NVIDIA driver here \(libnone.so cannot be loaded\)"
+    ):
+        registry.check("nano", "cuda")
+    monkeypatch.setattr(pool, "missing", lambda: "")
     monkeypatch.setattr(pool, "gpu", gpu)
-    with pytest.raises(ValueError, match="device cuda: there is no NVIDIA driver"):
+    with pytest.raises(ValueError, match="device cuda: there is no GPU 0"):
         registry.load("nano", "cuda")
 
 
 def test_the_gpu_makes_the_frames_and_the_llm_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = types.SimpleNamespace(card=Card("H100", 90, 132))
+    monkeypatch.setattr(pool, "missing", lambda: "")
     monkeypatch.setattr(pool, "gpu", lambda: GpuPool(driver, b"kernel"))  # type: ignore[arg-type]
     model = registry.load("nano", "cuda")
     assert isinstance(model, nano_kernel.Nano)

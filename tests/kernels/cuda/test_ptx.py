@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rig.cases import CASES, Bench, attention, heads, recollect
+from rig.neuron import llm
 from rig.programs import buffers, dice, draft, left
 from rig.ptx import POISON, Memory, Warp, launch
 from rig.ptx_text import Text, parse
@@ -18,8 +19,10 @@ from rig.tolerance import relative_error
 from reverie.kernels import reference
 from reverie.kernels.cuda import compiler
 from reverie.kernels.machine import flat, memory
-from reverie.kernels.program import Program
+from reverie.kernels.program import Program, join
 from reverie.kernels.tasks import Recollect, Task
+from reverie.models.checkpoint import Shape
+from reverie.models.llm_lowering import CHUNK
 
 pytestmark = pytest.mark.timeout(600)
 with_nvcc = pytest.mark.skipif(compiler.nvcc() is None, reason="nvcc is not on the PATH")
@@ -107,6 +110,32 @@ def test_a_prompts_attention_keeps_sixteen_bits(text: Text) -> None:
         got, want = (arrays[task.y.buffer].view(np.float32) for arrays in (found, after))
         errors.append(relative_error(got, want))
     assert errors[0] < 2**-16 < 2**-12 < errors[1] < 2**-6
+
+
+TOY = Shape(layers=2, width=64, heads=1, kv_heads=1, mlp=64, vocabulary=64, rope_base=1e4, norm_epsilon=1e-6)
+
+
+@with_nvcc
+def test_three_models_in_one_launch_leave_what_the_reference_leaves(text: Text) -> None:
+    """A layer of the picture, a token of an LLM, and another's reading of sixteen: only that one has bfloat16."""
+    bench, tasks = CASES["conv 3x3, few outs"](3)
+    bench.builder.op("op", tasks)
+    one, reader, picture = llm(replace(TOY, layers=1)), llm(TOY, seed=1, count=CHUNK), bench.builder.finish(2)
+    named = tuple(replace(b, name=f"reader.{b.name}") for b in reader.program.buffers)
+    programs = [picture, one.program, replace(reader.program, buffers=named)]
+    filled = {b.name: bench.given.get(b.name, memory(b.bytes)) for b in picture.buffers}
+    for program, arrays in zip(programs[1:], (one.buffers, reader.buffers), strict=True):
+        filled |= {b.name: array for b, array in zip(program.buffers, arrays, strict=True)}
+    program = join(programs)
+    after = [filled[b.name].copy() for b in program.buffers]
+    found = run(text, program, [array.copy() for array in after])
+    for model in range(len(program.models)):
+        reference.launch(program, model, after)
+    for buffer, got, want in zip(program.buffers, found, after, strict=True):
+        if buffer.name == "reader.llm.cache":
+            assert want.any() and relative_error(got.view(np.float32), want.view(np.float32)) < 2**-14
+        elif not buffer.name.startswith(("arena", "reader.arena")):
+            np.testing.assert_array_equal(got, want, err_msg=buffer.name)
 
 
 @with_nvcc

@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("server", "models", "kernels", "client")
 UNTESTED_BY_NAME = {  # what is tested elsewhere, and where
     "client/holds.py": "test_protocol.py parses everything",
+    "kernels/task.py": "test_tasks.py",
+    "kernels/tasks_video.py": "test_tasks.py and test_reference_video.py",
+    "kernels/tasks_language.py": "test_tasks.py and test_reference_language.py",
     "kernels/neuron/emit_attention.py": "test_emit_video.py runs what it emits",
     "kernels/neuron/tiles_attention.py": "test_emit_video.py, against the reference",
     "kernels/neuron/tiles_mx.py": "test_emit_mx.py, against the reference",

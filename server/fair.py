@@ -1,20 +1,26 @@
 """Whose turn it is: pure arithmetic over who waits and who has what; no clock, no network.
 
 Tiers go before each other.  Inside a tier every tenant has a queue of its own, and deficit round robin (Shreedhar and
-Varghese, SIGCOMM 1995) serves them: a tenant begins with the places that it has or used of late as its debt.  Places
-that a tenant used of late are kept ready for it, so that the burst of another finds only what is left over.
+Varghese, SIGCOMM 1995) serves them: a tenant begins with the places that it has or used of late as its debt.
+
+A tenant has a right to as many places as it used of late.  What it takes beyond is lent: each place has a rank, which
+says how far beyond, and who comes with a lower rank finds it free.  So a burst takes all that nobody uses, and nobody
+waits for it to end.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 TIERS = ("priority", "standard", "flex")
-HALF_LIFE_S = 60.0  # of a place's use that is over
+HALF_LIFE_S = 1800.0  # of a place's use that is over; so a right grows as slowly
 QUANTUM = 1.0  # places a round
-SPREAD = 1.0  # standard deviations of chance arrivals (Poisson) that are kept ready
+STEPS = 3  # ranks to a standard deviation of chance arrivals (Poisson)
+FURTHEST, FLEX = 9, 10  # rank of what is furthest beyond a right, and of flex, which all others find free
+CROWD = 2  # sessions for each place, at most, those that stand back for others among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,13 @@ class Load:
 
     slots: int
     used: Mapping[str, int] = field(default_factory=dict)  # places by tenant, now
-    recent: Mapping[str, float] = field(default_factory=dict)  # the same, averaged over the last minutes
+    recent: Mapping[str, float] = field(default_factory=dict)  # the same, averaged over the last half hour
     lasted_s: tuple[float, ...] = ()  # how long the last visits were
-    flex: int = 0  # places in use by flex sessions, which live ones find free
+    ranks: Mapping[int, int] = field(default_factory=dict)  # places in use by rank
+
+    def free(self, rank: int) -> int:
+        """Places that a rank finds free."""
+        return self.slots - sum(number for each, number in self.ranks.items() if each <= rank)
 
 
 def order(waiting: Iterable[Ticket], load: Load) -> list[Ticket]:
@@ -62,29 +72,47 @@ def _round_robin(line: dict[str, deque[Ticket]], load: Load) -> Iterable[Ticket]
 
 def admitted(waiting: Iterable[Ticket], load: Load) -> list[Ticket]:
     """Those who may take a place now, next first."""
-    used = dict(load.used)
-    free = load.slots - sum(used.values()) + load.flex
+    waiting = tuple(waiting)
+    rights = {tenant: right(load, tenant) for tenant in {each.tenant for each in waiting}}
+    used, ranks = Counter(load.used), Counter(load.ranks)
     found: list[Ticket] = []
     for ticket in order(waiting, load):
-        if free <= (load.flex if ticket.tier == "flex" else 0):
-            break
-        mine = used.get(ticket.tenant, 0)
-        if mine < max(1, _share(load, ticket.tenant)) or free > _kept(load, used, ticket.tenant):
+        place = rank(ticket.tier, used[ticket.tenant], rights[ticket.tenant])
+        if Load(load.slots, ranks=ranks).free(place) > 0 and ranks.total() < CROWD * load.slots:
             found.append(ticket)
-            used[ticket.tenant] = mine + 1
-            free -= 1
+            used[ticket.tenant] += 1
+            ranks[place] += 1
     return found
 
 
-def _share(load: Load, tenant: str) -> int:
-    """Places that a tenant may always have: the same for all who had any of late."""
-    return load.slots // len({tenant, *(each for each, value in load.recent.items() if value > 0.25)})
+def right(load: Load, tenant: str) -> float:
+    """Places that nobody takes back from a tenant: what it used of late, one at least, and no more than its share.
+
+    The share is what is left for one who wants all, when those who want less have that, and others as much as it.
+    """
+    return min(max(1.0, load.recent.get(tenant, 0.0)), _share(load, tenant))
 
 
-def _kept(load: Load, used: Mapping[str, int], tenant: str) -> float:
-    """Places that stay free for the others: together they want what they used of late, and its root by chance."""
-    recent = sum(value for each, value in load.recent.items() if each != tenant)
-    return max(0.0, recent + SPREAD * recent**0.5 - sum(n for each, n in used.items() if each != tenant))
+def _share(load: Load, tenant: str) -> float:
+    others = [
+        max(load.recent.get(each, 0.0), float(load.used.get(each, 0) > 0))
+        for each in load.recent.keys() | load.used.keys()
+        if each != tenant
+    ]
+    left, heads = float(load.slots), 1 + len(others)
+    for wanted in sorted(others):
+        if wanted * heads > left:
+            break
+        left, heads = left - wanted, heads - 1
+    return left / heads
+
+
+def rank(tier: str, held: int, right: float) -> int:
+    """Of one place more: 0 within the right; then steps of standard deviations, for what is chance to one is much to
+    another."""
+    if tier == "flex":
+        return FLEX
+    return max(0, min(FURTHEST, math.ceil(STEPS * (held + 1 - right) / (right + 1) ** 0.5)))
 
 
 def averaged(value: float, used: int, seconds: float) -> float:
@@ -92,13 +120,19 @@ def averaged(value: float, used: int, seconds: float) -> float:
     return float(used + (value - used) * 0.5 ** (seconds / HALF_LIFE_S))
 
 
-def wait_s(position: int, load: Load) -> float | None:
+def wait_s(position: int, load: Load, tenant: str = "", own: int = 0) -> float | None:
     """How long the one at a position (1 is next) has to wait; None if no visit has ended yet, so nobody can know.
 
-    Places in use end one after the other, as many in a time as they did of late: the mean visit over their number.
+    Places in use end one after the other, as many in a time as they did of late: the mean visit over their number.  A
+    tenant that wants more than others leave waits for places of its own to end.
+
+    Args: tenant, own: whose it is, and its position among those of its tenant.
     """
     if not load.lasted_s or not load.slots:
         return None
-    free = load.slots - sum(load.used.values()) + load.flex
+    free = load.free(FURTHEST)
     mean = sum(load.lasted_s) / len(load.lasted_s)
-    return max(0, position - max(0, free)) * mean / load.slots
+    all_of_them = max(0, position - max(0, free)) * mean / load.slots
+    share = max(1.0, _share(load, tenant))
+    beyond = load.used.get(tenant, 0) + own - share if own else 0.0
+    return max(all_of_them, beyond * mean / share)

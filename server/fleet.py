@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -132,10 +133,10 @@ class Fleet:
     @asynccontextmanager
     async def claim(self, session: str, of: Holder, model: str, ask: Ask) -> AsyncIterator[None]:
         """A place here for a session.  Raises: Elsewhere, AtCapacity, NotReady."""
-        taken = await self._take(session, of, model, ask)
+        rank = await self._take(session, of, model, ask)
         mine = object()  # a client that comes back claims its session's place once more
-        if taken:
-            self._claimed[session] = of
+        if rank is not None:
+            self._claimed[session] = of._replace(rank=rank)
         self._holds[session] = mine
         try:
             yield
@@ -148,30 +149,34 @@ class Fleet:
                     await self._placement.release(session, self.id)
             self._moved.set()
 
-    async def _take(self, session: str, of: Holder, model: str, ask: Ask) -> bool:
+    def holder(self, session: str, of: Holder) -> Holder:
+        """With the rank of the place that was claimed."""
+        return self._claimed.get(session, of)
+
+    async def _take(self, session: str, of: Holder, model: str, ask: Ask) -> int | None:
         until = time.monotonic() + WAIT_S
         while True:
             if self.connected.is_set() and self._placement is not None:
                 try:
-                    await self._try(self._placement, session, of, model, ask)
-                    return True
+                    return await self._try(self._placement, session, of, model, ask)
                 except (RedisError, OSError):
                     self.connected.clear()
             if self.alone:
-                return False
+                return None
             if ask.tell is None and time.monotonic() > until:
                 raise NotReady
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.connected.wait(), max(0.01, until - time.monotonic()))
 
-    async def _try(self, placement: Placement, session: str, of: Holder, model: str, ask: Ask) -> None:
-        """Raises: as `claim`; redis.RedisError."""
+    async def _try(self, placement: Placement, session: str, of: Holder, model: str, ask: Ask) -> int:
+        """The rank of the place.  Raises: as `claim`; redis.RedisError."""
         claim = partial(
             placement.claim, session, of, model, self.id, stay=ask.stay or self.alone, limit=ask.limit
         )  # fmt: skip
         try:
-            may = self.alone or await self._may(placement, session, of, model)
-            return await self._reached(placement, partial(claim, turn=self.alone, only_back=not may))
+            if self.alone:
+                return await claim(turn=True)
+            return await self._reached(placement, partial(claim, **await self._turn(placement, session, of, model)))
         except Wait:
             full = None
             if ask.tell is None:
@@ -184,29 +189,31 @@ class Fleet:
             if ask.tell is None:
                 tickets, load = await placement.look(model)
                 raise _full(load, len(tickets) + 1) from None
-        await self._wait(placement, session, of, model, ask, claim, full is None)
+        return await self._wait(placement, session, of, model, ask, claim, full is None)
 
-    async def _may(self, placement: Placement, session: str, of: Holder, model: str) -> bool:
-        """Whether one that comes now may have a place that is free: a burst leaves those that others used of late."""
+    async def _turn(self, placement: Placement, session: str, of: Holder, model: str) -> dict[str, Any]:
+        """How one that comes now claims: before all who wait if it is its turn; else only what it has already."""
         tickets, load = await placement.look(model)
         mine = Ticket(session, of.tenant, of.tier, max((each.since_s for each in tickets), default=0.0))
-        return not load.slots or mine in fair.admitted([*tickets, mine], load) or _nothing_free(load, of)
+        turn = mine in fair.admitted([*tickets, mine], load)
+        only_back = not turn and load.free(fair.FURTHEST) > 0  # where nothing is free the claim says why
+        return {"turn": turn, "only_back": only_back, "right": fair.right(load, of.tenant)}
 
-    async def _reached(self, placement: Placement, claim: Callable[[], Awaitable[None]]) -> None:
+    async def _reached(self, placement: Placement, claim: Callable[[], Awaitable[int]]) -> int:
         """As `claim`, but nobody is sent to a node that has just died."""
         try:
-            await claim()
+            return await claim()
         except Elsewhere as other:
             if await _answers(other.url):
                 raise
             log.warning("the node at %s cannot be reached", other.url)
             await placement.bury(other.node)
-            await claim()
+            return await claim()
 
     async def _wait(
         self, placement: Placement, session: str, of: Holder, model: str, ask: Ask,
-        claim: Callable[..., Awaitable[None]], may: bool,
-    ) -> None:  # fmt: skip
+        claim: Callable[..., Awaitable[int]], may: bool,
+    ) -> int:  # fmt: skip
         """In line with all who wait at any node.  Args: may: whether there may be a place at once."""
         told: QueuePosition | None = None
         self.waiting += 1
@@ -216,7 +223,7 @@ class Fleet:
                 mine = next(each for each in tickets if each.id == session)
                 if may and mine in fair.admitted(tickets, load):
                     with contextlib.suppress(AtCapacity):
-                        return await claim(turn=True)
+                        return await claim(turn=True, right=fair.right(load, of.tenant))
                 now = position(mine, tickets, load)
                 if ask.tell is None or now.queue_size > self._settings.queue:
                     raise _full(load, now.position)
@@ -247,11 +254,6 @@ async def _answers(url: str) -> bool:
         return False
     writer.close()
     return True
-
-
-def _nothing_free(load: Load, of: Holder) -> bool:
-    """Then the claim says why, in its own words."""
-    return sum(load.used.values()) - (0 if of.tier == "flex" else load.flex) >= load.slots
 
 
 def _full(load: Load, place: int) -> AtCapacity:

@@ -9,7 +9,7 @@ Times are Redis' own (`TIME`), never a node's: clocks of nodes may differ.
 | {F}:node:ID | hash | url, device, models, slots, load, draining | NODE_MS after a beat |
 | {F}:moved | string | when nodes came, went or began to drain last (s.us) | never |
 | {F}:leases:ID | zset | session id -> ms at which its place is free again | members and key: LEASE_MS |
-| {F}:flex:ID | zset | the same, of the tier flex | the same |
+| {F}:ranks:ID | zset | session id -> the rank of its place (fair.py) | the same |
 | {F}:tenant:T | zset | session id -> the same | members and key: LEASE_MS |
 | {F}:session:ID | hash | node, tenant, tier, url, since (ms) | LEASE_MS after a beat |
 | {F}:use | hash | tenant -> average of its places, when (ms), its places then | members: once forgotten |

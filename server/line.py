@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from reverie.client.protocol import QueuePosition
@@ -35,11 +35,12 @@ class Use:
         self._change(tenant, -1)
         self._lasted.append(self._now() - began)
 
-    def load(self, slots: int, flex: int) -> Load:
+    def load(self, slots: int, ranks: Mapping[int, int]) -> Load:
+        """Args: ranks: places in use by rank."""
         averages = {tenant: self._average(tenant) for tenant in self._known}
         for tenant in [each for each, value in averages.items() if value < 0.05 and not self._used[each]]:
             del self._known[tenant], self._used[tenant], averages[tenant]
-        return Load(slots, dict(self._used), averages, tuple(self._lasted), flex)
+        return Load(slots, dict(self._used), averages, tuple(self._lasted), ranks)
 
     def _average(self, tenant: str) -> float:
         value, at = self._known.get(tenant, (0.0, self._now()))
@@ -105,5 +106,6 @@ def position(ticket: Ticket, waiting: Iterable[Ticket], load: Load) -> QueuePosi
     """What one that waits is told."""
     line: Sequence[Ticket] = fair.order(waiting, load)
     place = line.index(ticket) + 1
-    wait_s = fair.wait_s(place, load)
+    own = sum(each.tenant == ticket.tenant for each in line[:place])
+    wait_s = fair.wait_s(place, load, ticket.tenant, own)
     return QueuePosition(place, len(line), None if wait_s is None else round(wait_s, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -16,6 +17,7 @@ from reverie.server.access import Caller, Tenant
 from reverie.server.effects import Wanted, parse
 from reverie.server.engine import Engine
 from reverie.server.errors import AtCapacity, NotReady, OutOfMinutes, TenantAtCapacity, UnknownModel
+from reverie.server.fair import Load
 from reverie.server.files import Files
 from reverie.server.fleet import Ask, Fleet
 from reverie.server.job_work import Painter
@@ -27,7 +29,7 @@ from reverie.server.loading import WARM_SIZE, Warm, begin
 from reverie.server.metrics import Metrics
 from reverie.server.moderation import Denied
 from reverie.server.nsfw import Filter, Judge
-from reverie.server.placement import About
+from reverie.server.placement import About, Holder
 from reverie.server.recordings import Library, Limits
 from reverie.server.resource import Resource
 from reverie.server.returning import Returning
@@ -68,7 +70,7 @@ class Node:
         self.resources: dict[str, Resource] = {}  # WHIP and WHEP connections
         self.gone: dict[str, Resource] = {}  # that ended before their client said DELETE
         self.use = Use()
-        self.line = Line(settings.queue, lambda: self.use.load(settings.max_sessions, self._flex))
+        self.line = Line(settings.queue, self._load_of_places)
         self.metrics.slots.set(settings.max_sessions)
         self.metrics.waiting.set_function(lambda: len(self.line) + self.fleet.waiting)
         self.rooms = Rooms()
@@ -143,7 +145,8 @@ class Node:
         self.check(caller, asked)
         if self.model is None or self.draining:
             raise NotReady
-        if not self.has_place(caller.tenant):
+        holder = self.fleet.holder(name, self._holder(caller.tenant))
+        if not self.has_place(holder):
             raise self.at_capacity()
 
         def told(message: FromServer) -> None:
@@ -154,9 +157,10 @@ class Node:
         session.id = name or session.id
         session.filter = Filter(self.judge, self.settings.nsfw) if self.judge else None
         self.metrics.sessions.inc()
-        session.holder, session.fps, session.minutes = caller.holder, caller.tenant.fps, caller.tenant.minutes
+        session.holder, session.fps, session.minutes = holder, caller.tenant.fps, caller.tenant.minutes
         began = self.use.began(session.tenant)
         self.sessions[session] = None
+        self._give_way()
         about = {"session": session.id, "tenant": session.tenant}
         self.webhooks.tell("session.started", **about)
         try:
@@ -166,6 +170,7 @@ class Node:
             del self.sessions[session]
             self.use.ended(session.tenant, began)
             self.metrics.sessions.dec()
+            self._give_way()
             self.line.move()
 
     def claim(
@@ -177,17 +182,28 @@ class Node:
 
     def at_capacity(self) -> AtCapacity:
         """With the time after which the next one who comes would have a place."""
-        wait_s = fair.wait_s(len(self.line) + 1, self.use.load(self.settings.max_sessions, self._flex))
+        wait_s = fair.wait_s(len(self.line) + 1, self._load_of_places())
         return AtCapacity(self.settings.max_sessions, 10 if wait_s is None else max(1, round(wait_s)))
 
-    def has_place(self, tenant: Tenant) -> bool:
-        """Live sessions find the places of flex ones free."""
-        used = len(self.sessions) - (0 if tenant.tier == "flex" else self._flex)
-        return used < self.settings.max_sessions
+    def has_place(self, of: Holder | Tenant) -> bool:
+        """Whether a place is free, or lent to somebody who is further beyond its right."""
+        load, slots = self._load_of_places(), self.settings.max_sessions
+        mine = of if isinstance(of, Holder) else self._holder(of)
+        return load.free(mine.rank) > 0 and len(self.sessions) < fair.CROWD * slots
 
-    @property
-    def _flex(self) -> int:
-        return sum(each.holder.tier == "flex" for each in self.sessions)
+    def _holder(self, tenant: Tenant) -> Holder:
+        """With the rank of one place more."""
+        load = self._load_of_places()
+        rank = fair.rank(tenant.tier, load.used.get(tenant.name, 0), fair.right(load, tenant.name))
+        return Holder(tenant.name, tenant.tier, rank)
+
+    def _load_of_places(self) -> Load:
+        return self.use.load(self.settings.max_sessions, Counter(each.holder.rank for each in self.sessions))
+
+    def _give_way(self) -> None:
+        """Sessions beyond the places stand back: those furthest beyond their tenants' rights, the newest first."""
+        for number, session in enumerate(sorted(self.sessions, key=lambda each: each.holder.rank)):
+            session.stand_back(number >= self.settings.max_sessions)
 
     def check(self, caller: Caller, asked: str) -> None:
         """Raises: UnknownModel, Unauthorized; AtCapacity if the tenant's own places are taken; OutOfMinutes."""

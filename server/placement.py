@@ -7,6 +7,7 @@ waits.  All may be repeated.  A node that crashes says nothing: its places are f
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,10 +25,11 @@ class Wait(Exception):
 
 
 class Holder(NamedTuple):
-    """Whose a session is."""
+    """Whose a session is, and where it stands among others."""
 
     tenant: str
     tier: str = "standard"
+    rank: int = 0  # of its place, as `fair.py` has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Placement:
 
     async def claim(
         self, session: str, of: Holder, model: str, asked: str, *, stay: bool = False, limit: int = 0,
-        turn: bool = False, only_back: bool = False,
-    ) -> None:  # fmt: skip
+        turn: bool = False, only_back: bool = False, right: float = math.inf,
+    ) -> int:  # fmt: skip
         """Take a place at `asked`, the node that was asked, or learn where there is one: least loaded first, of all
         nodes or, where there are many, of sixteen at random.
 
@@ -85,9 +87,14 @@ class Placement:
             limit: sessions of this tenant at once, 0 for any number.
             turn: whether it is this one's turn; else it finds nothing while anybody waits.
             only_back: take a place only if the session has one already.
+            right: places of the tenant that nobody takes back.
+        Returns: the rank of the place.
         Raises: Elsewhere; AtCapacity, Wait; NotReady if no node has the model; redis.RedisError.
         """
-        asks = (session, of.tenant, model, asked, int(stay), limit, self._lease_ms, of.tier, int(turn), int(only_back))
+        asks = (
+            session, of.tenant, model, asked, int(stay), limit, self._lease_ms, of.tier, int(turn), int(only_back),
+            min(right, 1e9),
+        )  # fmt: skip
         answer, *rest = [_text(each) for each in await self._run(self._claim, *asks)]
         if answer == "tenant":
             raise TenantAtCapacity(of.tenant, limit)
@@ -101,6 +108,7 @@ class Placement:
             raise AtCapacity(int(rest[0]), what="sessions of this fleet")
         if rest[0] != asked:
             raise Elsewhere(rest[1], rest[0])
+        return int(rest[2])
 
     async def release(self, session: str, node: str) -> None:
         """Give a place back, if it is still this node's.  Raises: redis.RedisError."""
@@ -112,14 +120,15 @@ class Placement:
         Args: ticket: one's own, which is kept for WAITER_MS more.
         """
         who = (ticket, of.tenant, of.tier) if of is not None else ("", "", "")
-        slots, flex, use, lasted, waiting = await self._run(self._look, model, WAITER_MS, *who)
+        slots, ranks, use, lasted, waiting = await self._run(self._look, model, WAITER_MS, *who)
         words = [_text(each) for each in waiting]
         tickets = [
             Ticket(words[n], words[n + 1], words[n + 2], int(words[n + 3]) / 1000) for n in range(0, len(words), 4)
         ]
         tenants = [(_text(use[n]), float(use[n + 1]), int(use[n + 2])) for n in range(0, len(use), 3)]
         used, recent = {t: n for t, _, n in tenants}, {t: value for t, value, _ in tenants}
-        return tickets, Load(int(slots), used, recent, tuple(int(each) / 1000 for each in lasted), int(flex))
+        places = {rank: int(number) for rank, number in enumerate(ranks) if number}
+        return tickets, Load(int(slots), used, recent, tuple(int(each) / 1000 for each in lasted), places)
 
     async def bury(self, node: str) -> None:
         """A node that cannot be reached is dead until it beats again.  Raises: redis.RedisError."""

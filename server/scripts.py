@@ -1,12 +1,31 @@
 """The scripts of placement, as Redis runs them: each is atomic.  `keys.py` says what the keys hold."""
 
-_SHARED = """
+from reverie.server import fair
+
+_SHARED = (
+    f"""
+local HALF_LIFE_MS, STEPS, CROWD = {fair.HALF_LIFE_S * 1000:.0f}, {fair.STEPS}, {fair.CROWD}
+local FURTHEST, FLEX = {fair.FURTHEST}, {fair.FLEX}
+"""
+    + """
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local prefix = ARGV[1]
-local function pool(id, tier) return prefix .. (tier == 'flex' and 'flex:' or 'leases:') .. id end
 local function living(set)
   redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
   return redis.call('ZCARD', set)
+end
+local function leave(id, session)
+  redis.call('ZREM', prefix .. 'leases:' .. id, session)
+  redis.call('ZREM', prefix .. 'ranks:' .. id, session)
+end
+local function bury_leases(id)
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'leases:' .. id, '-inf', now)) do leave(id, gone) end
+end
+local function serves(id, model)  -- slots, url; nil if it does not
+  local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining', 'url')
+  if about[3] == '0' and string.find(',' .. about[2] .. ',', ',' .. model .. ',', 1, true) then
+    return tonumber(about[1]), about[4]
+  end
 end
 local function node_moved() redis.call('SET', prefix .. 'moved', t[1] .. '.' .. t[2]) end
 local function bury_dead()
@@ -16,29 +35,34 @@ local function note_use(tenant)
   local used, value, at, before = living(prefix .. 'tenant:' .. tenant), 0, now, 0
   local old = redis.call('HGET', prefix .. 'use', tenant)
   if old then value, at, before = string.match(old, '(.*) (.*) (.*)') end
-  value = before + (value - before) * 0.5 ^ ((now - at) / 60000)
+  value = before + (value - before) * 0.5 ^ ((now - at) / HALF_LIFE_MS)
   redis.call('HSET', prefix .. 'use', tenant, value .. ' ' .. string.format('%d', now) .. ' ' .. used)
 end
-local function hold(id, session, tenant, tier, url, lease_ms)
+local function hold(id, session, tenant, tier, rank, url, lease_ms)
   local key = prefix .. 'session:' .. session
   redis.call('HSETNX', key, 'since', now)
   redis.call('HSET', key, 'node', id, 'tenant', tenant, 'tier', tier, 'url', url)
   redis.call('PEXPIRE', key, lease_ms)
-  for _, set in ipairs({pool(id, tier), prefix .. 'tenant:' .. tenant}) do
+  for _, set in ipairs({prefix .. 'leases:' .. id, prefix .. 'tenant:' .. tenant}) do
     redis.call('ZADD', set, now + lease_ms, session)
     redis.call('PEXPIRE', set, lease_ms)
   end
+  redis.call('ZADD', prefix .. 'ranks:' .. id, rank, session)
+  redis.call('PEXPIRE', prefix .. 'ranks:' .. id, lease_ms)
 end
 """
+)
 
 # ARGV: prefix, node, what it says of itself, ms that it counts as alive, ms of a lease, its sessions, when nodes came
 # or went last as far as it knows.  -> those lost, when nodes came or went last, {url of every node that serves};
 # the urls are left out where they are known: else each beat would cost as much as there are nodes.
+# Of a node that has more sessions than places, the one that is furthest beyond its tenant's right goes to where there
+# is a place, if one of sixteen nodes has one.
 BEAT = (
     _SHARED
     + """
 local id, about = ARGV[2], cjson.decode(ARGV[3])
-local node_ms, lease_ms, lost = tonumber(ARGV[4]), tonumber(ARGV[5]), {}
+local node_ms, lease_ms, lost, last, furthest = tonumber(ARGV[4]), tonumber(ARGV[5]), {}, nil, 0
 bury_dead()
 local before = redis.call('HMGET', prefix .. 'node:' .. id, 'url', 'draining')
 if redis.call('ZADD', prefix .. 'nodes', now + node_ms, id) == 1
@@ -50,8 +74,24 @@ for session, of in pairs(cjson.decode(ARGV[6])) do
   local owner = redis.call('HGET', prefix .. 'session:' .. session, 'node')
   if owner and owner ~= id then lost[#lost + 1] = session
   else
-    hold(id, session, of[1], of[2], about.url, lease_ms)
+    hold(id, session, of[1], of[2], of[3], about.url, lease_ms)
     if not owner then note_use(of[1]) end
+    if of[3] > furthest then last, furthest = session, of[3] end
+  end
+end
+bury_leases(id)
+if last and redis.call('ZCARD', prefix .. 'ranks:' .. id) > tonumber(about.slots) then
+  local ids, of = redis.call('ZRANGE', prefix .. 'nodes', 0, -1), cjson.decode(ARGV[6])[last]
+  for n = 1, math.min(#ids, 16) do
+    local other = ids[(t[2] + n) % #ids + 1]
+    local slots, url = serves(other, about.models)
+    bury_leases(other)
+    if other ~= id and slots and redis.call('ZCARD', prefix .. 'ranks:' .. other) < slots then
+      leave(id, last)
+      hold(other, last, of[1], of[2], of[3], url, lease_ms)
+      lost[#lost + 1] = last
+      break
+    end
   end
 end
 local moved, urls = redis.call('GET', prefix .. 'moved') or '', {}
@@ -65,29 +105,29 @@ return {lost, moved, urls}
 )
 
 # ARGV: prefix, session, tenant, model, node asked, whether to stay there, limit, ms of a lease, tier, whether it is
-# this one's turn, whether only a session that has a place may have one.
-# -> {'ok', node, url} | {'tenant'} | {'taken'} | {'wait'} | {'full', slots}
+# this one's turn, whether only a session that has a place may have one, places that nobody takes back from the tenant.
+# -> {'ok', node, url, rank} | {'tenant'} | {'taken'} | {'wait'} | {'full', slots}
 CLAIM = (
     _SHARED
     + """
 local session, tenant, model = ARGV[2], ARGV[3], ARGV[4]
 local asked, stay, limit, lease_ms = ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
-local tier, turn, only_back = ARGV[9], ARGV[10] == '1', ARGV[11] == '1'
+local tier, turn, only_back, right = ARGV[9], ARGV[10] == '1', ARGV[11] == '1', tonumber(ARGV[12])
 local key, mine = prefix .. 'session:' .. session, prefix .. 'tenant:' .. tenant
 local owner = redis.call('HGET', key, 'node')
-local place = owner and pool(owner, redis.call('HGET', key, 'tier'))
-local function take(id, url)
-  if place then redis.call('ZREM', place, session) end
-  hold(id, session, tenant, tier, url, lease_ms)
+local function take(id, url, rank)
+  if owner then leave(owner, session) end
+  hold(id, session, tenant, tier, rank, url, lease_ms)
   note_use(tenant)
-  return {'ok', id, url}
+  return {'ok', id, url, tostring(rank)}
 end
 if owner then
   if redis.call('HGET', key, 'tenant') ~= tenant then return {'taken'} end
-  local lives, held = redis.call('ZSCORE', prefix .. 'nodes', owner), redis.call('ZSCORE', place, session)
+  local lives = redis.call('ZSCORE', prefix .. 'nodes', owner)
+  local held = redis.call('ZSCORE', prefix .. 'leases:' .. owner, session)
   if lives and tonumber(lives) > now and held and tonumber(held) > now
     and redis.call('HGET', prefix .. 'node:' .. owner, 'draining') == '0' then
-    return take(owner, redis.call('HGET', key, 'url'))
+    return take(owner, redis.call('HGET', key, 'url'), redis.call('ZSCORE', prefix .. 'ranks:' .. owner, session))
   end
 end
 local others = living(mine) - (redis.call('ZSCORE', mine, session) and 1 or 0)
@@ -96,18 +136,19 @@ if only_back and not owner then return {'wait'} end
 if not turn and not owner and living(prefix .. 'waiters') > 0 then return {'wait'} end
 bury_dead()
 local best, best_load, slots_in_all = nil, 2, 0
-local function held(set) return redis.call('ZCOUNT', set, '(' .. now, '+inf') end
+local rank = math.max(0, math.min(FURTHEST, math.ceil(STEPS * (others + 1 - right) / math.sqrt(right + 1))))
+if tier == 'flex' then rank = FLEX end
 local function weigh(id)
-  local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining', 'url')
-  local slots = tonumber(about[1] or 0)
-  if slots > 0 and about[3] == '0' and string.find(',' .. about[2] .. ',', ',' .. model .. ',', 1, true) then
-    local used, flex = held(pool(id, '')), held(pool(id, 'flex'))
-    if tier == 'flex' then used = used + flex end
+  local slots, url = serves(id, model)
+  if slots and slots > 0 then
+    bury_leases(id)
+    local ranks = prefix .. 'ranks:' .. id
+    local used, all = redis.call('ZCOUNT', ranks, '-inf', rank), redis.call('ZCARD', ranks)
     slots_in_all = slots_in_all + slots
-    local load = (used + (tier == 'flex' and 0 or flex / 1000)) / slots
-    if used < slots then
+    local load = (used + (all - used) / 1000) / slots
+    if used < slots and all < CROWD * slots then
       if id == asked then load = stay and -1 or load - 1e-6 end
-      if load < best_load then best, best_load = {id, about[4]}, load end
+      if load < best_load then best, best_load = {id, url}, load end
     end
   end
 end
@@ -119,8 +160,7 @@ for n = 1, #ids do  -- from one that differs each time; no more than some while 
   if id ~= asked then weigh(id) end
 end
 if not best then return {'full', tostring(slots_in_all)} end
-living(pool(best[1], tier))
-return take(best[1], best[2])
+return take(best[1], best[2], rank)
 """
 )
 
@@ -129,8 +169,7 @@ RELEASE = (
     _SHARED
     + """
 local id, session = ARGV[2], ARGV[3]
-redis.call('ZREM', pool(id, ''), session)
-redis.call('ZREM', pool(id, 'flex'), session)
+leave(id, session)
 local key = prefix .. 'session:' .. session
 local of = redis.call('HMGET', key, 'node', 'tenant', 'since')
 if of[1] ~= id then return 0 end
@@ -143,7 +182,7 @@ return redis.call('DEL', key)
 )
 
 # ARGV: prefix, model, ms that one who waits counts as there, ticket or '', tenant, tier.
-# -> slots, places of flex, {tenant, average, used ...}, ms of visits, {ticket, tenant, tier, since ...}
+# -> slots, places in use of each rank, {tenant, average, used ...}, ms of visits, {ticket, tenant, tier, since ...}
 LOOK = (
     _SHARED
     + """
@@ -156,18 +195,22 @@ if ticket ~= '' then
   redis.call('ZADD', prefix .. 'waiters', now + ARGV[3], ticket)
   redis.call('HSETNX', prefix .. 'waiting', ticket, ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. now .. ' ' .. model)
 end
-local slots, flex, use, waiting = 0, 0, {}, {}
+local slots, ranks, use, waiting = 0, {}, {}, {}
+for rank = 1, FLEX + 1 do ranks[rank] = 0 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'nodes', now, '+inf')) do
-  local about = redis.call('HMGET', prefix .. 'node:' .. id, 'slots', 'models', 'draining')
-  if about[3] == '0' and string.find(',' .. about[2] .. ',', ',' .. model .. ',', 1, true) then
-    slots, flex = slots + about[1], flex + living(pool(id, 'flex'))
+  local here = serves(id, model)
+  if here then
+    bury_leases(id)
+    slots = slots + here
+    local places = redis.call('ZRANGE', prefix .. 'ranks:' .. id, 0, -1, 'WITHSCORES')
+    for n = 2, #places, 2 do ranks[places[n] + 1] = ranks[places[n] + 1] + 1 end
   end
 end
 local known = redis.call('HGETALL', prefix .. 'use')
 for n = 1, #known, 2 do
-  local used = living(prefix .. 'tenant:' .. known[n])
   local value, at, before = string.match(known[n + 1], '(.*) (.*) (.*)')
-  value = before + (value - before) * 0.5 ^ ((now - at) / 60000)
+  value = before + (value - before) * 0.5 ^ ((now - at) / HALF_LIFE_MS)
+  local used = before == '0' and 0 or living(prefix .. 'tenant:' .. known[n])
   if used == 0 and value < 0.05 then redis.call('HDEL', prefix .. 'use', known[n]) end
   for _, each in ipairs({known[n], tostring(value), used}) do use[#use + 1] = each end
 end
@@ -178,7 +221,7 @@ for n = 1, #known, 2 do
     for _, each in ipairs({known[n], tenant, tier, since}) do waiting[#waiting + 1] = each end
   end
 end
-return {slots, flex, use, redis.call('LRANGE', prefix .. 'lasted', 0, -1), waiting}
+return {slots, ranks, use, redis.call('LRANGE', prefix .. 'lasted', 0, -1), waiting}
 """
 )
 

@@ -67,6 +67,7 @@ class Session:
         """
         self.id = uuid.uuid4().hex
         self.holder = Holder("local")  # whose it is
+        self._behind = False
         self.visitor: object = None  # by what its client is known again
         self.camera_at = 0.0  # time.monotonic() of the last picture from the camera
         self.fps = self.minutes = 0  # limits of its tenant: styled frames in a second, minutes a day; 0 is none
@@ -108,6 +109,16 @@ class Session:
     def tell(self, message: FromServer) -> None:
         """The client, if it listens."""
         self._send(message)
+
+    def stand_back(self, behind: bool) -> None:
+        """Its place was lent; while its owner has it, this session's frames are made when no other waits."""
+        self._behind = behind
+        if self._feed is not None:
+            self._feed.tier = self._tier
+
+    @property
+    def _tier(self) -> str:
+        return "flex" if self._behind else self.holder.tier
 
     @property
     def tenant(self) -> str:
@@ -216,7 +227,7 @@ class Session:
             self._feed = Feed(
                 self._model.stream(), self._from_engine(self._on_styled), self._from_engine(self._on_crash)
             )
-            self._feed.tier, self._feed.recall = self.holder.tier, self.recall
+            self._feed.tier, self._feed.recall = self._tier, self.recall
             self._feed.lead, self.lead = self.lead, []
             self._engine.add(self._feed)
             self._asked_at = time.monotonic()
@@ -378,10 +389,10 @@ class Session:
         elif late:
             if self._told is not None and self._told.state == "stalled":
                 return  # said already, with the limit of then
-            state, reason = (
-                "stalled",
-                f"the model made no frame for {self._pace.limit_s * 1000:.0f} ms; the camera is shown",
-            )
+            state, why = "stalled", f"the model made no frame for {self._pace.limit_s * 1000:.0f} ms"
+            if self._behind:
+                why = "the place was lent, and who has a right to it is here; the look comes back when one is free"
+            reason = f"{why}; the camera is shown"
         else:
             limited: str = getattr(self._model, "limited", "")  # of models that ran out of memory
             state, reason = "styled", f"{self._look.name} ({limited})" if limited else self._look.name

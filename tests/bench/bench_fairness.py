@@ -1,12 +1,14 @@
 """What a burst costs others: `reverie bench fairness --json`.  Simulated: the service's own scheduler (`server/fair.py`,
 `server/line.py`), a clock that jumps, and visits of random length.
 
-`busy`: two tenants always want more than there is, so nobody ever finds a free place; four others come now and then.
-`half full` and `nearly full`: only the four, who want 0.5 and 0.8 of all places.  In the middle another tenant asks 50 times at
-once.  `wait_s` is how long the four wait for a place on average, in the ten minutes from then on; `rise` compares the run
-with the burst to the same run (same visits, same times) without it: 0.1 is ten per cent.  `fifo_rise` is the same with a plain
-line for all.  `rise` counts a wait of less than a second as one.  `eta_error` is the middle error of the wait that people
-were told, as a share of the mean visit.
+`half full`, `two thirds` and `nearly full`: four tenants want so many of all places (0.5, 0.65, 0.8).  `busy`: the four want a
+tenth, and two more always want more than there is.  In the middle a tenant asks 50 times at once: a new one or, where it says
+so, one of the four.  `wait_s` is how long the others wait for a place on average, in the ten minutes from then on; `rise`
+compares the run with the burst to the same run (same visits, same times) without it: 0.1 is ten per cent.  A wait of less
+than a second counts as one.  `fifo_wait_s` is the wait with the burst in a plain line for all.  `burst_s` is how long those of
+the burst wait; `stands` is the share of their visits that they stand back for others (nobody waits then, but they see their
+camera), and `others_stand` that of the others' visits.  `eta_error` is the middle error of the wait that people were told, as a
+share of the mean visit.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import json
 import random
 import statistics
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,11 +29,15 @@ from environment import environment, table
 
 from reverie.server import fair
 from reverie.server.fair import Ticket
-from reverie.server.line import Use
+from reverie.server.line import Use, position
 
 SLOTS, TENANTS, VISIT_S, BURST = 16, 4, 120.0, 50
 LIGHT = 0.1  # of all places, wanted by the four beside two who want more than all
-BEGIN_S, WATCHED_S = 3600.0, 600.0
+BEGIN_S, WATCHED_S = 7200.0, 600.0
+CASES = (  # name, share of all places that the four want (0: `busy`), who asks 50 times
+    ("half full", 0.5, "burst"), ("half full, one of the four", 0.5, "tenant0"), ("two thirds", 0.65, "burst"),
+    ("nearly full", 0.8, "burst"), ("busy", 0.0, "burst"),
+)  # fmt: skip
 
 
 @dataclass
@@ -40,7 +48,9 @@ class Run:
     fifo: bool = False
     now: float = 0.0
     waiting: dict[str, tuple[Ticket, float]] = field(default_factory=dict)
-    leaving: list[tuple[float, str, float]] = field(default_factory=list)
+    leaving: list[tuple[float, int, str, float]] = field(default_factory=list)  # when, rank, who, since when
+    visited: Counter[str] = field(default_factory=Counter)  # seconds by tenant
+    stood: Counter[str] = field(default_factory=Counter)  # those of them that it stood back for others
     waits: list[tuple[float, str, float]] = field(default_factory=list)  # when it came, who, how long it waited
     told: dict[str, float] = field(default_factory=dict)
     errors: list[float] = field(default_factory=list)
@@ -50,24 +60,30 @@ class Run:
         coming = sorted(self.requests)[::-1]
         while coming or self.leaving or self.waiting:
             tick = self.now + 1.0 if self.waiting else float("inf")  # waiting lines look again every second
-            self.now = min(tick, coming[-1][0] if coming else tick, self.leaving[0][0] if self.leaving else tick)
+            self._pass(min(tick, coming[-1][0] if coming else tick, self.leaving[0][0] if self.leaving else tick))
             while self.leaving and self.leaving[0][0] <= self.now:
-                _, who, began = heapq.heappop(self.leaving)
+                _, _, who, began = heapq.heappop(self.leaving)
                 self.use.ended(who, began)
             while coming and coming[-1][0] <= self.now:
                 at, who, lasts = coming.pop()
-                ticket = Ticket(f"{len(coming):06}", who, "standard", at)
+                ticket = Ticket(f"{10**6 - len(coming)}", who, "standard", at)
                 self.waiting[ticket.id] = ticket, lasts
                 self._tell(ticket)
             self._admit()
         return self
 
+    def _pass(self, until: float) -> None:
+        for number, (_, _, who, _) in enumerate(sorted(self.leaving, key=lambda each: (each[1], each[3]))):
+            self.visited[who] += until - self.now
+            self.stood[who] += (until - self.now) * (number >= SLOTS)
+        self.now = until
+
     def _load(self) -> fair.Load:
-        return self.use.load(SLOTS, 0)
+        return self.use.load(SLOTS, Counter(rank for _, rank, _, _ in self.leaving))
 
     def _tell(self, ticket: Ticket) -> None:
-        line = fair.order((each for each, _ in self.waiting.values()), self._load())
-        if (eta := fair.wait_s(line.index(ticket) + 1, self._load())) is not None:
+        line = [each for each, _ in self.waiting.values()]
+        if (eta := position(ticket, line, self._load()).eta_s) is not None:
             self.told[ticket.id] = eta
 
     def _admit(self) -> None:
@@ -80,11 +96,16 @@ class Run:
             self.waits.append((ticket.since_s, ticket.tenant, waited))
             if waited > 0 and ticket.id in self.told:
                 self.errors.append(abs(self.told[ticket.id] - waited) / VISIT_S)
-            heapq.heappush(self.leaving, (self.now + lasts, ticket.tenant, self.use.began(ticket.tenant)))
+            now = self._load()
+            rank = fair.rank(ticket.tier, now.used.get(ticket.tenant, 0), fair.right(load, ticket.tenant))
+            heapq.heappush(self.leaving, (self.now + lasts, rank, ticket.tenant, self.use.began(ticket.tenant)))
 
-    def wait_of(self, tenant: str) -> float:
-        mine = [w for at, who, w in self.waits if who == tenant and BEGIN_S <= at < BEGIN_S + WATCHED_S]
+    def wait_of(self, tenants: Iterable[str]) -> float:
+        mine = [w for at, who, w in self.waits if who in tenants and BEGIN_S <= at < BEGIN_S + WATCHED_S]
         return statistics.fmean(mine) if mine else 0.0
+
+    def stands(self, tenants: Iterable[str]) -> float:
+        return sum(self.stood[each] for each in tenants) / max(1.0, sum(self.visited[each] for each in tenants))
 
 
 def requests(seed: int, load: float) -> list[tuple[float, str, float]]:
@@ -107,19 +128,22 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     rows = []
-    for name, load in (("busy", 0.0), ("half full", 0.5), ("nearly full", 0.8)):
-        with_burst, without, plain, errors = [], [], [], []
+    for name, load, who in CASES:
+        others, runs = [f"tenant{n}" for n in range(TENANTS) if f"tenant{n}" != who], []
         for seed in range(wanted.runs):
             steady, chance = requests(seed, load), random.Random(-seed - 1)
-            burst = [(BEGIN_S, "burst", chance.expovariate(1 / VISIT_S)) for _ in range(BURST)]
-            runs = Run(steady).go(), Run(steady + burst).go(), Run(steady + burst, fifo=True).go()
-            for run, waits in zip(runs, (without, with_burst, plain), strict=True):
-                waits += [run.wait_of(f"tenant{n}") for n in range(TENANTS)]
-            errors += runs[1].errors
-        base, burdened, fifo = map(statistics.fmean, (without, with_burst, plain))
+            burst = [(BEGIN_S, who, chance.expovariate(1 / VISIT_S)) for _ in range(BURST)]
+            runs.append((Run(steady).go(), Run(steady + burst).go(), Run(steady + burst, fifo=True).go()))
+        base, burdened, fifo = (
+            statistics.fmean(run.wait_of(others) for run in each) for each in zip(*runs, strict=True)
+        )
+        errors = [error for _, run, _ in runs for error in run.errors]
         rows.append({
             "fleet": name, "wait_s": round(base, 2), "wait_with_burst_s": round(burdened, 2),
-            "rise": round((burdened - base) / max(base, 1.0), 3), "fifo_rise": round((fifo - base) / max(base, 1.0), 1),
+            "rise": round((max(burdened, 1.0) - max(base, 1.0)) / max(base, 1.0), 3), "fifo_wait_s": round(fifo, 1),
+            "burst_s": round(statistics.fmean(run.wait_of([who]) for _, run, _ in runs), 1),
+            "stands": round(statistics.fmean(run.stands([who]) for _, run, _ in runs), 2),
+            "others_stand": round(statistics.fmean(run.stands(others) for _, run, _ in runs), 4),
             "eta_error": round(statistics.median(errors), 2) if errors else None,
         })  # fmt: skip
     print(table(rows))

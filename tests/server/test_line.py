@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from reverie.client.protocol import QueuePosition
-from reverie.server.fair import Load, Ticket
+from reverie.server.fair import HALF_LIFE_S, Load, Ticket
 from reverie.server.line import Line, Use
 
 
@@ -54,7 +54,8 @@ async def test_two_places_at_once_serve_two() -> None:
 
 async def test_tenants_take_turns_and_priority_comes_first() -> None:
     free, got = [], []
-    line = Line(9, lambda: Load(len(free) + len(got), Counter(each.tenant for each in got)))
+    used = lambda: Counter(each.tenant for each in got)
+    line = Line(9, lambda: Load(len(free) + len(got), used(), ranks={0: len(got)}))
     who = [mine(0, "a"), mine(1, "a"), mine(2, "b"), mine(3, "c", "priority"), mine(4, "a", "flex")]
     take = lambda ticket: lambda: (free.pop(), got.append(ticket))[0] if free else None
     waits = [asyncio.create_task(line.wait(each, take(each), lambda _: None)) for each in who]
@@ -79,11 +80,12 @@ def test_use_of_late_fades_and_visits_are_timed() -> None:
     now = 0.0
     use = Use(lambda: now)
     began = use.began("a")
-    now = 60.0
-    assert use.load(4, 0).recent == {"a": 0.5}
+    now = HALF_LIFE_S
+    assert use.load(4, {}).recent == {"a": 0.5}
     use.ended("a", began)
-    now = 120.0
-    load = use.load(4, 0)
-    assert load.recent == {"a": 0.25} and load.used == {"a": 0} and load.lasted_s == (60.0,)
-    now = 1000.0
-    assert not use.load(4, 0).used
+    now = 2 * HALF_LIFE_S
+    load = use.load(4, {2: 1})
+    assert load.recent == {"a": 0.25} and load.used == {"a": 0} and load.lasted_s == (HALF_LIFE_S,)
+    assert load.free(1) == 4 and load.free(2) == 3
+    now = 20 * HALF_LIFE_S
+    assert not use.load(4, {}).used

@@ -6,14 +6,16 @@ more the same steps and checks are driven by plain random numbers, in two proces
 fails is found again by `1 --first N`; `--broken` takes the check of places out of the script, to see that it is noticed.
 """
 
+from __future__ import annotations
+
 import argparse
-import asyncio
 import json
 import random
 import tempfile
 import time
 import uuid
 from collections import Counter
+from collections.abc import Coroutine, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +29,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis import Redis as Client
-from redis.asyncio import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
@@ -69,6 +70,65 @@ for session = 0, 4 do seen.owners[session .. ''] = redis.call('HGET', p .. 'sess
 for _, tenant in ipairs({'t0', 't1'}) do seen.tenants[tenant] = #held(p .. 'tenant:' .. tenant) / 2 end
 return cjson.encode(seen)
 """
+
+
+class Ask:
+    """What a script is told; its answer comes with those of all others that were asked at the same time."""
+
+    def __init__(self, sha: str, told: list[Any]) -> None:
+        self.sha, self.told = sha, told
+
+    def __await__(self) -> Generator[Ask, Any, Any]:
+        return (yield self)
+
+
+class AtOnce:
+    """Redis for several coroutines: those that wait are asked for together, in any order, in one round trip."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.chance = random.Random(0)
+        self._looking = client.script_load(LOOK)
+        self.moving = client.script_load(MOVE_TIME)
+        self.seen: dict[str, Any] = {}  # as it is after the last of them
+
+    def register_script(self, text: str) -> Any:
+        sha = self._client.script_load(text)
+        return lambda keys, args: Ask(sha, [len(keys), *keys, *args])
+
+    def run(self, works: Sequence[Coroutine[Any, Any, Any]], prefix: str) -> list[Any]:
+        """What they return, or raise."""
+        done: dict[int, Any] = {}
+        told: dict[int, Any] = dict.fromkeys(range(len(works)))
+        while told:
+            asked: list[tuple[int, Ask]] = []
+            for number, answer in told.items():
+                try:
+                    asked.append((number, works[number].send(answer)))
+                except StopIteration as end:
+                    done[number] = end.value
+                except (AtCapacity, Elsewhere, NotReady) as error:
+                    done[number] = error
+            self.chance.shuffle(asked)
+            told = dict(
+                zip([number for number, _ in asked], self._asked([each for _, each in asked], prefix), strict=True)
+            )
+        return [done[number] for number in range(len(works))]
+
+    def _asked(self, asked: list[Ask], prefix: str) -> list[Any]:
+        if not asked:
+            return []
+        return self.ask(*(("EVALSHA", each.sha, *each.told) for each in asked), prefix=prefix)
+
+    def ask(self, *commands: tuple[Any, ...], prefix: str) -> list[Any]:
+        """Also how everything is then."""
+        line = self._client.connection
+        line.send_packed_command(line.pack_commands([*commands, ("EVALSHA", self._looking, 0, prefix)]))
+        *answers, seen = [line.read_response() for _ in range(len(commands) + 1)]
+        self.seen = json.loads(seen)
+        return answers
+
+
 SHARED: EmbeddedRedis
 DONE: Counter[str] = Counter()
 
@@ -88,6 +148,7 @@ class Truth:
     ranks: dict[str, list[str]]  # session, rank, session, rank ...
     owners: dict[str, str]
     tenants: dict[str, int]
+    went_back: bool  # whether the clock has
 
     def until(self, node: str) -> dict[int, float]:
         held = self.leases[node] or []
@@ -103,9 +164,10 @@ class Truth:
             firm = [session for session in here if ranks[str(session)] == 0]
             assert len(firm) <= slots, f"{node} has {len(firm)} sessions on {slots} slots"
             assert len(here) <= CROWD * slots, f"{node} has {len(here)} sessions on {slots} slots, lent ones too"
+            for session in [each for each in here if self.owners[str(each)] != node]:
+                assert self.went_back, "a lease of nobody"
+                del here[session]  # it was over, then its time came again: nobody has it, and it ends once more
             assert not found.keys() & here.keys(), "one session, two places"
-            for session in here:
-                assert self.owners[str(session)] == node, "a lease of nobody"
             found |= dict.fromkeys(here, node)
         return found
 
@@ -113,30 +175,30 @@ class Truth:
 class Interleavings(RuleBasedStateMachine):
     """What each node believes it serves, beside what Redis holds."""
 
-    loop: asyncio.AbstractEventLoop
-    client: Redis
-    truth: Client
-    looking: Any
-    moving: Any
+    client: Client
+    redis: AtOnce
 
     def __init__(self) -> None:
         super().__init__()
         DONE["interleavings"] += 1
+        self.went_back = False
         self.serving: dict[str, dict[int, int]] = {node: {} for node in SLOTS}  # session and the rank of its place
 
     @initialize()
     def begin(self) -> None:
         self.keys = Keys(uuid.uuid4().hex)
-        self.placement = Placement(self.client, self.keys, 4 * SECOND, 10 * SECOND)
+        self.placement = Placement(self.redis, self.keys, 4 * SECOND, 10 * SECOND)  # type: ignore[arg-type]
+        self.redis_forgets_everything()
         for node in SLOTS:
             self.beat(node, False)
 
-    def run(self, work: Any) -> Any:
-        return self.loop.run_until_complete(work)
+    def run(self, *works: Coroutine[Any, Any, Any]) -> list[Any]:
+        return self.redis.run(works, self.keys.prefix)
 
     def look(self) -> Truth:
+        """As it is since somebody asked anything."""
         DONE["checks"] += 1
-        return Truth(**json.loads(self.looking(args=[self.keys.prefix])))
+        return Truth(**self.redis.seen, went_back=self.went_back)
 
     def nothing_else_changed(self, before: dict[int, str], touched: set[int]) -> Truth:
         truth = self.look()
@@ -150,7 +212,7 @@ class Interleavings(RuleBasedStateMachine):
         before, mine = self.look().places(), self.serving[node]
         about = About(node, f"http://{node}", "cpu", ("nano",), SLOTS[node], draining=draining)
         holders = {str(s): Holder(tenant(s), "standard", rank) for s, rank in mine.items()}
-        lost = {int(each) for each in self.run(self.placement.beat(about, holders))[0]}
+        lost = {int(each) for each in self.run(self.placement.beat(about, holders))[0][0]}
         for session in lost:
             del mine[session]
         truth = self.nothing_else_changed(before, mine.keys() | lost)
@@ -176,11 +238,8 @@ class Interleavings(RuleBasedStateMachine):
             except Elsewhere as other:
                 raise AssertionError(f"sent from {asked} to {there} and on to {other.url}") from None
 
-        async def all_of_them() -> list[Any]:
-            return await asyncio.gather(*map(place, sessions), return_exceptions=True)
-
         before = self.look().places()
-        got = self.run(all_of_them())
+        got = self.run(*map(place, sessions))
         truth = self.nothing_else_changed(before, set(sessions))
         for session, granted in zip(sessions, got, strict=True):
             if isinstance(granted, tuple):
@@ -222,37 +281,31 @@ class Interleavings(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from(SECONDS), alive=st.sampled_from(("", "a", "b", "ab")))
     def time_passes(self, seconds: int, alive: str) -> None:
         """Also backwards: a clock of Redis' machine that is put right."""
-        self.moving(args=[self.keys.prefix, seconds * SECOND])
+        self.went_back |= seconds < 0
+        moved = ("EVALSHA", self.redis.moving, 0, self.keys.prefix, seconds * SECOND)
+        self.redis.ask(moved, prefix=self.keys.prefix)
         for node in alive:
             self.beat(node, False)
 
     @rule()
     def redis_forgets_everything(self) -> None:
-        self.truth.flushdb()
-
-    def teardown(self) -> None:
-        if hasattr(self, "keys"):
-            self.redis_forgets_everything()
+        self.redis.ask(("FLUSHDB",), prefix=self.keys.prefix)
 
 
 def start() -> None:
-    """One Redis, one loop and two connections for all examples."""
+    """One Redis and one connection for all examples."""
     global SHARED
     SHARED = EmbeddedRedis(Path(tempfile.mkdtemp()), ("--appendonly", "no", "--save", ""))
     SHARED.start()
     patient = Retry(ConstantBackoff(0.05), 600)
-    Interleavings.truth = Client.from_url(SHARED.url, retry=patient, retry_on_error=[redis.exceptions.ConnectionError])
-    Interleavings.truth.ping()
-    Interleavings.looking = staticmethod(Interleavings.truth.register_script(LOOK))
-    Interleavings.moving = staticmethod(Interleavings.truth.register_script(MOVE_TIME))
-    Interleavings.loop = asyncio.new_event_loop()
-    Interleavings.client = Redis.from_url(SHARED.url)
+    Interleavings.client = Client.from_url(
+        SHARED.url, single_connection_client=True, retry=patient, retry_on_error=[redis.exceptions.ConnectionError]
+    )
+    Interleavings.redis = AtOnce(Interleavings.client)
 
 
 def stop() -> None:
-    Interleavings.loop.run_until_complete(Interleavings.client.aclose())
-    Interleavings.loop.close()
-    Interleavings.truth.close()
+    Interleavings.client.close()
     SHARED.stop()
 
 
@@ -276,6 +329,7 @@ def interleaving(number: int) -> None:
     chance = random.Random(number)
     node, session = lambda: chance.choice("ab"), lambda: chance.randrange(5)
     machine = Interleavings()
+    machine.redis.chance = chance
     steps = (
         lambda: machine.beat(node(), chance.random() < 1 / 3),
         lambda: machine.claim_at_once(
@@ -287,12 +341,9 @@ def interleaving(number: int) -> None:
         lambda: machine.time_passes(chance.choice(SECONDS), chance.choice(("", "a", "b", "ab"))),
         machine.redis_forgets_everything,
     )
-    try:
-        machine.begin()
-        for step in chance.choices(steps, (2, 6, 3, 1, 1, 3, 0.3), k=STEPS):
-            step()
-    finally:
-        machine.teardown()
+    machine.begin()
+    for step in chance.choices(steps, (2, 6, 3, 1, 1, 3, 0.3), k=STEPS):
+        step()
 
 
 def test_a_script_that_does_not_check_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -295,26 +295,28 @@ def test_addresses_of_every_kind_are_understood() -> None:
         connect("http://redis.example")
 
 
-async def test_a_burst_leaves_the_places_that_another_tenant_used_of_late(redis: EmbeddedRedis) -> None:
+async def test_a_burst_is_lent_the_places_that_another_tenant_used_of_late_and_it_takes_them_back(
+    redis: EmbeddedRedis,
+) -> None:
     fleet = Fleet(Settings(redis_url=redis.url), "http://a", lambda: About("a", "http://a", "cpu", ("toy",), 4), dict)
     fleet.id = "a"
     while not fleet.connected.is_set():
         await fleet.say()
     assert fleet.redis is not None
     now = int((await fleet.redis.time())[0]) * 1000
-    await fleet.redis.hset(f"{fleet.keys.prefix}use", "steady", f"3.0 {now} 0")
+    await fleet.redis.hset(f"{fleet.keys.prefix}use", "steady", f"3.5 {now} 0")
     async with AsyncExitStack() as places:
         claim = lambda name, tenant: places.enter_async_context(fleet.claim(name, Holder(tenant), "toy", Ask()))
-        for name in "12":
+        for name in "1234":
             await claim(name, "burst")
-        for name in "34":
-            with pytest.raises(AtCapacity):
-                await claim(name, "burst")
-        await claim("1", "burst")  # it has lost its connection, and comes back
-        for name in "56":
-            await claim(name, "steady")
         with pytest.raises(AtCapacity):
-            await claim("7", "steady")
+            await claim("5", "burst")
+        await claim("1", "burst")  # it has lost its connection, and comes back
+        for name in "678":
+            await claim(name, "steady")
+            assert fleet.holder(name, Holder("")).rank == 0
+        with pytest.raises(AtCapacity):
+            await claim("9", "steady")
     await fleet.redis.aclose()
 
 
@@ -429,3 +431,26 @@ def test_a_key_whose_minutes_are_used_gets_no_session_and_those_that_run_end(tmp
         await node.close()
 
     asyncio.run(use_up())
+
+
+def test_a_session_whose_place_was_lent_stands_back_while_who_has_a_right_to_it_is_here(tmp_path: Path) -> None:
+    async def crowd() -> None:
+        node = Node(Settings(model="toy", data=str(tmp_path), max_sessions=2))
+        node.model = ToyModel()
+        burst, steady = Caller(Tenant("burst")), Caller(Tenant("steady"))
+        quiet = lambda message: None
+        with node.admit(burst, "", quiet) as one, node.admit(burst, "", quiet) as two:
+            for each in (one, two):
+                await each.set_prompt("invert")
+            with pytest.raises(AtCapacity), node.admit(burst, "", quiet):
+                pass
+            with node.admit(steady, "", quiet) as three:
+                assert [each.holder.rank for each in (one, two, three)] == [0, 3, 0]
+                assert one._feed is not None and two._feed is not None
+                assert (one._feed.tier, two._feed.tier) == ("standard", "flex")
+                with pytest.raises(AtCapacity), node.admit(steady, "", quiet):
+                    pass
+            assert two._feed.tier == "standard"
+        await node.close()
+
+    asyncio.run(crowd())

@@ -145,6 +145,28 @@ async def test_live_sessions_find_the_places_of_flex_ones_free_but_not_the_other
         await where(placement, "3", tier="flex")
 
 
+async def test_what_is_beyond_a_right_is_found_free_by_who_is_less_beyond_and_goes_where_there_is_room(
+    placement: Placement,
+) -> None:
+    await placement.beat(about("a", 2), {})
+    rank = lambda session, **more: placement.claim(session, Holder(more.pop("tenant", "burst")), "nano", "a", **more)
+    assert [await rank("1", right=1.0), await rank("2", right=1.0)] == [0, 3]
+    with pytest.raises(AtCapacity):
+        await rank("3", right=1.0)
+    _, load = await placement.look("nano")
+    assert load.ranks == {0: 1, 3: 1} and load.free(2) == 1 and load.free(3) == 0
+    assert await rank("4", tenant="steady", right=4.0) == 0
+    assert await rank("2", right=9.0) == 3  # who comes back has the place that it had
+    with pytest.raises(AtCapacity):
+        await rank("5", tenant="steady", right=4.0)
+    ours = {"1": Holder("burst"), "2": Holder("burst", rank=3), "4": Holder("steady")}
+    assert (await placement.beat(about("a", 2), ours))[0] == []  # it stays, and stands back
+    await placement.beat(about("b"), {})
+    assert (await placement.beat(about("a", 2), ours))[0] == ["2"]
+    assert await where(placement, "2", tenant="burst") == "b"
+    assert (await placement.beat(about("a", 2), {"1": Holder("burst"), "4": Holder("steady")}))[0] == []
+
+
 async def test_a_node_that_was_buried_is_dead_until_it_beats(placement: Placement) -> None:
     await placement.beat(about("a"), {})
     await placement.beat(about("b"), {})

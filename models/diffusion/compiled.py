@@ -23,6 +23,11 @@ def compiled(module: Any, device: str) -> Callable[..., Any]:
     return Fixed(module, **(_backend(device) or {"mode": "reduce-overhead"}))
 
 
+def layout(device: str) -> torch.memory_format:
+    """How convolutions' tensors lie: channels last, but on a CPU, where that gains nothing (DESIGN.md)."""
+    return torch.contiguous_format if device == "cpu" else torch.channels_last
+
+
 def in_place(module: Any, device: str) -> None:
     """A network whose rows need not be filled up, as an autoencoder's half.  Raises: as `compiled`."""
     if device != "cpu":

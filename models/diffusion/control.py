@@ -11,6 +11,7 @@ from torch import Tensor
 
 from reverie.models.diffusion import maps
 from reverie.models.diffusion.ask import Named
+from reverie.models.diffusion.compiled import layout
 from reverie.models.stream import Frames
 
 PREFIX = "controlnet_"
@@ -31,7 +32,7 @@ class Controls:
             from diffusers import ControlNetModel
 
             net = ControlNetModel.from_pretrained(part, local_files_only=True, use_safetensors=True, dtype=dtype)
-            self._nets[name] = net.to(device, memory_format=torch.channels_last).requires_grad_(False).eval()
+            self._nets[name] = net.to(device, memory_format=layout(device)).requires_grad_(False).eval()
 
     def check(self, wanted: Named) -> None:
         """Raises: ValueError if one is not there."""

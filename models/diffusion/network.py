@@ -19,7 +19,7 @@ from reverie.models.diffusion import lora, memory, precision
 from reverie.models.diffusion import pipeline as pipelines
 from reverie.models.diffusion import wish as wishes
 from reverie.models.diffusion.ask import Named
-from reverie.models.diffusion.compiled import blocks, compiled, in_place
+from reverie.models.diffusion.compiled import blocks, compiled, in_place, layout
 from reverie.models.diffusion.control import Controls
 from reverie.models.diffusion.lora import Loras
 from reverie.models.diffusion.reference import Reference
@@ -92,8 +92,9 @@ class ImageModel:
         self.dtype, self.device = self.unet.dtype, str(self.unet.device)
         self.reference = Reference(path, pipeline) if (path / "ip_adapter").is_dir() else None
         self.controls, self.loras = Controls(path, self.dtype, self.device), Loras(path, pipeline)
+        self._layout = layout(device)
         for module in (self.unet, self.vae):
-            module.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+            module.requires_grad_(False).eval().to(memory_format=self._layout)
         self.channels = self.unet.config.in_channels
         self.factor = 2 ** (
             len(self.vae.config.get("decoder_block_out_channels", self.vae.config.block_out_channels)) - 1
@@ -163,7 +164,7 @@ class ImageModel:
     def encode(self, frames: Frames) -> Tensor:
         """(T, H, W, 3) uint8 to latents (T, C, H / factor, W / factor)."""
         x = torch.from_numpy(frames).to(self.device).permute(0, 3, 1, 2).to(self.dtype) / 127.5 - 1
-        answer = self.vae.encode(x.contiguous(memory_format=torch.channels_last))
+        answer = self.vae.encode(x.contiguous(memory_format=self._layout))
         latents = answer.latents if hasattr(answer, "latents") else answer.latent_dist.mode()
         return latents * self.vae.config.scaling_factor
 

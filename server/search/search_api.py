@@ -139,12 +139,16 @@ async def digest(request: Request, id: str, format: str = "text") -> Any:
 
 
 @router.get("/moments", operation_id="listMoments")
-async def newest(request: Request, session: Words = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Answer:
-    """The last ones, newest first."""
+async def newest(
+    request: Request, session: Words = "", after: float | None = None, before: float | None = None,
+    style: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Answer:  # fmt: skip
+    """The last ones, newest first; of a session, a time or a style."""
     node, tenant = _asked(request)
+    only = _filter(session, after, before, style, "")
 
     def work(archive: Archive) -> Answer:
-        hits = [Hit(each, 0.0, None) for each in archive.journal(tenant).newest(limit, session)]
+        hits = [Hit(each, 0.0, None) for each in archive.journal(tenant).newest(limit, only)]
         return _found(archive, tenant, hits)
 
     return await node.search.ask(work)

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reverie.server.search.index import Filter
 from reverie.server.search.journal import Journal
 from reverie.server.search.moments import Entry, Moment
 
@@ -51,6 +52,16 @@ def test_sessions_old_moments_or_all_are_forgotten_with_their_thumbnails(journal
     assert journal.delete(ended_before=55.0) == ["c"]
     assert journal.delete(ids=["nothing"]) == [] and len(journal.newest(9)) == 1
     assert journal.delete() == ["d"] and journal.newest(9) == []
+
+
+def test_the_newest_that_a_filter_allows_are_listed(journal: Journal) -> None:
+    for n, (name, session) in enumerate((("a", "s"), ("b", "s"), ("c", "t"))):
+        known = entry(name, session, 10.0 * n + 5)
+        journal.put(replace(known, moment=replace(known.moment, begin=10.0 * n, style=name)), "space")
+    listed = lambda only=Filter(), count=9: [each.id for each in journal.newest(count, only)]
+    assert listed() == ["c", "b", "a"] and listed(count=1) == ["c"] and listed(Filter(session="s")) == ["b", "a"]
+    assert listed(Filter(after=5.0, before=20.0)) == ["b"] and listed(Filter(style="c")) == ["c"]
+    assert listed(Filter(style="")) == []
 
 
 def test_the_newest_thumbnails_stay_under_the_cap(journal: Journal) -> None:

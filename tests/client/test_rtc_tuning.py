@@ -71,6 +71,12 @@ def test_the_patched_functions_have_not_changed_in_aiortc() -> None:
     assert hashlib.sha256(text[start:].encode()).hexdigest()[:16] == "d27e95162f0f9436"
 
 
+@pytest.mark.parametrize(("level", "dbov"), [(0, -127), (1, -90), (300, -41), (32767, 0)])
+def test_loudness_is_in_decibels_below_the_loudest(level: int, dbov: int) -> None:
+    frame = av.AudioFrame.from_ndarray(np.full((1, 1920), level, np.int16), "s16", "stereo")
+    assert sender.rtp.compute_audio_level_dbov(frame) == dbov
+
+
 def test_a_frame_leaves_with_its_marker() -> None:
     buffer = JitterBuffer(capacity=16, is_video=True)
     assert buffer.add(packet(1, 100, False))[1] is None

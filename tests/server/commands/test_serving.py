@@ -19,7 +19,7 @@ def test_a_taken_port_is_one_line_and_code_2() -> None:
 def test_an_unknown_model_device_or_port_is_refused_at_once() -> None:
     none = (
         (["--model", "none"], "no model"),
-        (["--device", "cuda"], "not on 'cuda'"),
+        (["--device", "tpu"], "got 'tpu'"),
         (["--port", "70000"], "port must be"),
     )
     for words, said in none:

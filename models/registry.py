@@ -85,6 +85,8 @@ def check(name: str, device: str) -> None:
     if name in NAMES:
         if device not in DEVICES:
             raise ValueError(f"{name} runs on {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, not on {device!r}")
+        if name == "toy" and device != "cpu":
+            raise ValueError(f"toy runs on cpu, not on {device!r}")
         if (name, device) == ("nano", "cuda"):
             reason = importlib.import_module("reverie.kernels.cuda.pool").missing()
             if reason:

@@ -14,7 +14,7 @@ from decart import DecartClient, ModelState, Prompt, SetInput, models
 from decart.realtime.client import RealtimeClient
 from decart.realtime.subscribe import SubscribeOptions
 from decart.realtime.types import RealtimeConnectOptions
-from flat import picture
+from flat import picture, until
 from livekit import rtc
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -54,14 +54,6 @@ class Screen:
                 return True
             await asyncio.sleep(0.05)
         return False
-
-
-async def until(true: object) -> bool:
-    for _ in range(600):
-        if true():
-            return True
-        await asyncio.sleep(0.05)
-    return False
 
 
 async def main() -> None:

@@ -13,7 +13,7 @@ from decart.realtime.client import RealtimeClient
 from decart.realtime.subscribe import SubscribeOptions
 from decart.realtime.types import RealtimeConnectOptions
 from decart.types import ModelState, Prompt
-from flat import picture
+from flat import picture, until
 
 URL = sys.argv[1]
 SAW: dict[str, object] = {}
@@ -45,14 +45,6 @@ def show(track: object) -> None:
 async def sees(colour: tuple[int, int, int]) -> bool:
     for _ in range(400):
         if COLOURS and np.abs(COLOURS[-1] - colour).max() < 30:
-            return True
-        await asyncio.sleep(0.05)
-    return False
-
-
-async def until(true: object) -> bool:
-    for _ in range(600):
-        if true():
             return True
         await asyncio.sleep(0.05)
     return False

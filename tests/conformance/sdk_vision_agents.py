@@ -10,7 +10,7 @@ import sys
 import av
 import numpy as np
 from aiortc import VideoStreamTrack
-from flat import picture
+from flat import picture, until
 from vision_agents.plugins.decart import RestylingProcessor
 
 SAW: dict[str, object] = {}
@@ -32,14 +32,6 @@ async def sees(track: VideoStreamTrack, colour: tuple[int, int, int]) -> bool:
         seen = (await track.recv()).to_ndarray(format="rgb24").mean((0, 1))
         if np.abs(seen - colour).max() < 30:
             return True
-    return False
-
-
-async def until(true: object) -> bool:
-    for _ in range(600):
-        if true():
-            return True
-        await asyncio.sleep(0.05)
     return False
 
 

@@ -20,6 +20,7 @@ def test_an_unknown_model_device_or_port_is_refused_at_once() -> None:
     none = (
         (["--model", "none"], "no model"),
         (["--device", "tpu"], "got 'tpu'"),
+        (["--model", "toy", "--device", "cuda"], "toy runs on cpu"),
         (["--port", "70000"], "port must be"),
     )
     for words, said in none:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reverie.server.serve import CannotListen, listen
+from reverie.server.listening import CannotListen, listen
 from reverie.server.settings import Settings
 
 FRAMES = 40  # that are timed

@@ -9,7 +9,7 @@ import os
 import threading
 from dataclasses import dataclass, replace
 
-from reverie.server import serve
+from reverie.server import listening, serve
 from reverie.server.node import Node
 from reverie.server.settings import Settings
 
@@ -32,10 +32,10 @@ class RayNode:
     """One node, on a thread of its own.  What it is called with is all it needs to begin again after a crash."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises: serve.CannotListen; ValueError on a setting that cannot be used."""
+        """Raises: listening.CannotListen; ValueError on a setting that cannot be used."""
         logging.basicConfig(level=logging.INFO)
         serve.check(settings)
-        self._listening = serve.listen(settings.host, settings.port)
+        self._listening = listening.listen(settings.host, settings.port)
         settings = _reachable(settings, self._listening.getsockname()[1])
         self._made = serve.made(self._listening, settings)
         self._url = settings.node_url or self._made.url

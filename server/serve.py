@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import ipaddress
 import logging
@@ -23,10 +22,6 @@ from reverie.server.metrics import Metrics
 from reverie.server.settings import Settings
 
 
-class CannotListen(Exception):
-    """The address cannot be listened on; the text says which and why."""
-
-
 class Server(uvicorn.Server):
     """uvicorn closes WebSockets before the application hears of it; clients are told why first."""
 
@@ -40,19 +35,15 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, loading: Future[Warm] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM.  Raises CannotListen; ValueError on a setting that cannot be used.
+def serve(settings: Settings, listening: socket.socket, loading: Future[Warm] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM.  Raises ValueError on a setting that cannot be used.
 
-    Args: loading: of the model, where it has begun.
+    Args: listening: a bound socket (`listening.listen`); loading: of the model, where it has begun.
     """
     check(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
-    if settings.lan and settings.host == Settings().host:
-        settings = replace(settings, host="0.0.0.0")
-    listening = listen(settings.host, settings.port)
-    with listening:
-        _serve(listening, settings, loading)
+    _serve(listening, settings, loading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +131,3 @@ def check(settings: Settings) -> None:
         webhooks.Webhooks(settings.webhook_urls, key, Metrics())
     if settings.nsfw:
         nsfw.network()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A bound TCP socket.  Raises CannotListen."""
-    listening: socket.socket | None = None
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-    except OSError as error:
-        if listening is not None:
-            listening.close()
-        reason = "the port is in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
-        raise CannotListen(f"cannot listen on {host}:{port}: {reason}") from None
-    return listening

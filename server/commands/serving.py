@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 
 from reverie.server.commands import BAD_INPUT, Commands
 
@@ -69,21 +70,26 @@ def _doctor_options(commands: Commands) -> None:
 def _serve(args: argparse.Namespace) -> int:
     from reverie.models import licence, registry
     from reverie.server import loading
-    from reverie.server.settings import from_environment
+    from reverie.server.listening import CannotListen, listen
+    from reverie.server.settings import Settings, from_environment
 
     names = ("host", "port", "lan", "tls_cert", "tls_key", "model", "device", "max_sessions", "effects")
     settings = from_environment(**{name: getattr(args, name) for name in names})
     registry.check(settings.model_source, settings.device)
     if notice := licence.notice(settings.model_source):
         print(notice, file=sys.stderr, flush=True)
-    begun = loading.begin(settings)
-    from reverie.server.serve import CannotListen, serve
-
+    if settings.lan and settings.host == Settings().host:
+        settings = replace(settings, host="0.0.0.0")
     try:
-        serve(settings, begun)
+        listening = listen(settings.host, settings.port)
     except CannotListen as error:
         print(f"reverie serve: {error}", file=sys.stderr)
         return BAD_INPUT
+    with listening:
+        begun = loading.begin(settings)
+        from reverie.server.serve import serve
+
+        serve(settings, listening, begun)
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reverie.server.listening import listen
 from reverie.server.serve import exposed, serve
 from reverie.server.settings import Settings
 
@@ -74,5 +75,5 @@ def test_an_open_server_that_others_can_reach_says_so(host: str, settings: Setti
     ],
 )
 def test_what_cannot_be_used_is_said_before_anything_starts(settings: Settings, words: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=words):
-        serve(replace(settings, data=str(tmp_path)))
+    with listen("127.0.0.1", 0) as listening, pytest.raises(ValueError, match=words):
+        serve(replace(settings, data=str(tmp_path)), listening)

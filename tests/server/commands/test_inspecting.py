@@ -45,7 +45,7 @@ def test_a_model_that_was_pulled_is_served_by_its_name_and_its_licence_is_said(
     assert main(["models", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["models"][1]["here"]
     served: list[str] = []
-    monkeypatch.setattr("reverie.server.serve.serve", lambda settings, begun: served.append(settings.model_source))
-    assert main(["serve", "--model", "sd-turbo"]) == 0
+    monkeypatch.setattr("reverie.server.serve.serve", lambda settings, *_: served.append(settings.model_source))
+    assert main(["serve", "--model", "sd-turbo", "--port", "0"]) == 0
     assert served == [str(folder)]
     assert "sai-nc-community: it may not be used commercially" in capsys.readouterr().err

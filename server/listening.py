@@ -1,4 +1,4 @@
-"""The socket that a node answers on, bound before a model is loaded: a taken port is refused at once."""
+"""The socket that a node answers on, taken before a model is loaded: a taken port is refused at once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ class CannotListen(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound TCP socket.  Raises CannotListen."""
+    """A TCP socket that listens; who connects before a server is there waits for it.  Raises CannotListen."""
     listening: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen()  # with SO_REUSEADDR a port that is only bound could be bound once more
     except OSError as error:
         if listening is not None:
             listening.close()

@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, listening: socket.socket, loading: Future[Warm] | None = None) -> None:
     """Serve until SIGINT or SIGTERM.  Raises ValueError on a setting that cannot be used.
 
-    Args: listening: a bound socket (`listening.listen`); loading: of the model, where it has begun.
+    Args: listening: a socket of `listening.listen`; loading: of the model, where it has begun.
     """
     check(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -57,7 +57,7 @@ class Made:
 
 
 def made(listening: socket.socket, settings: Settings, loading: Future[Warm] | None = None) -> Made:
-    """A server for a socket that is bound.  Raises ValueError on a setting that cannot be used."""
+    """A server for a socket that listens.  Raises ValueError on a setting that cannot be used."""
     host, port = listening.getsockname()[:2]
     certificate = _certificate(settings)
     there = _reached(settings, host, certificate)

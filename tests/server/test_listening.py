@@ -13,6 +13,11 @@ def test_any_free_port_is_bound() -> None:
     assert host == "127.0.0.1" and port
 
 
+def test_a_port_is_taken_while_its_owner_still_loads() -> None:
+    with listen("127.0.0.1", 0) as loading, pytest.raises(CannotListen, match="the port is in use"):
+        listen(*loading.getsockname())
+
+
 def test_what_is_taken_or_not_ours_is_told_with_its_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -84,7 +84,10 @@ def _serve(listening: socket.socket, settings: Settings, loading: Future[Warm] |
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends cleanly, then raises them once more
         signal.signal(number, lambda *_: None)
     _collect_seldom()
-    asyncio.run(ours.server.serve(sockets=[listening]))
+    try:
+        asyncio.run(ours.server.serve(sockets=[listening]))
+    finally:
+        gc.unfreeze()  # or the interpreter ends without what C++ holds: nanobind calls that leaked
 
 
 def _collect_seldom() -> None:

@@ -44,6 +44,26 @@ async def test_a_server_that_is_stopped_tells_its_clients_and_exits_with_0(
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+def test_a_server_that_is_stopped_leaves_nothing_but_its_log(tmp_path: Path) -> None:
+    """With nano, whose programs and workers belong to C++."""
+    command = [sys.executable, "-m", "reverie.server", "serve", "--port", "0"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert process.stdout is not None
+        said = re.search(r"http://\S+", process.stdout.readline())
+        assert said
+        _ready(said[0])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert not process.stdout.read()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert [line for line in (tmp_path / "log").read_text().splitlines() if " INFO " not in line] == []
+
+
 def _ready(url: str) -> None:
     for _ in range(400):
         try:

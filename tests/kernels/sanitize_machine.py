@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def race(why: str, producers: int) -> tuple[Program, dict[str, U8]]:
     vector = b.buffer("vector", 4 * width, Role.CONSTANT)
     one, two, three = (b.buffer(name, rows * width, Role.STATE) for name in ("one", "two", "three"))
     x, y = {"RAW": (two, three), "WAR": (three, one), "WAW": (three, two)}[why]
-    cuts = [rows * n // producers for n in range(producers + 1)]
+    cuts = [0, rows] if producers == 1 else [0, rows // 50, rows]  # the second of two works on for long
 
     def task(x: Ref, y: Ref, begin: int, end: int) -> Modulate:
         return Modulate(x=x, gain=vector, shift=vector, y=y, width=width, x_zero=0, y_zero=0, begin=begin, end=end)
@@ -127,6 +128,15 @@ def race(why: str, producers: int) -> tuple[Program, dict[str, U8]]:
     }
 
 
+def reported(run: Callable[[], subprocess.CompletedProcess[str]], tries: int = 50) -> None:
+    """A thread that starts late may find all done, and then nothing raced: one of many runs must be reported."""
+    for _ in range(tries):
+        done = run()
+        if done.returncode == 66 and "ThreadSanitizer: data race" in done.stderr:
+            return
+    pytest.fail(f"no data race reported in {tries} runs; the last said: {done.stdout}{done.stderr}")
+
+
 @pytest.mark.parametrize("producers", [1, 2], ids=["single", "shared"])
 @pytest.mark.parametrize("why", ["RAW", "WAR", "WAW"])
 def test_a_threshold_lowered_by_one_is_a_race(why: str, producers: int, tmp_path: Path) -> None:
@@ -138,7 +148,5 @@ def test_a_threshold_lowered_by_one_is_a_race(why: str, producers: int, tmp_path
         validate(lowered(program, *wait))
     path = saved(tmp_path / "program", program, contents, 1)
     clean("thread", path)
-    done = replay("thread", path, 0)
-    assert done.returncode == 66 and "ThreadSanitizer: data race" in done.stderr, done.stdout + done.stderr
-    done = interpreted("thread", path, "threads", 0)
-    assert done.returncode == 66 and "ThreadSanitizer: data race" in done.stderr, done.stdout + done.stderr
+    reported(lambda: replay("thread", path, 0))
+    reported(lambda: interpreted("thread", path, "threads", 0))

@@ -221,7 +221,7 @@ class Conversation:
                     if index is not None:
                         self._node.search.watch(session, index)
                     if tell_frames is not None:
-                        session.tells_frames = tell_frames
+                        session.screen.tells_frames = tell_frames
         except (PromptDenied, BadPrompt, NoMasks, BadPicture) as refusal:
             return str(refusal)
         return None

@@ -155,7 +155,7 @@ class Node:
 
         session = Session(self.model, self.engine, self.metrics, self.words, self.denied, told, self.effects)
         session.id = name or session.id
-        session.filter = Filter(self.judge, self.settings.nsfw) if self.judge else None
+        session.screen.filter = Filter(self.judge, self.settings.nsfw) if self.judge else None
         self.metrics.sessions.inc()
         session.holder, session.fps, session.minutes = holder, caller.tenant.fps, caller.tenant.minutes
         began = self.use.began(session.tenant)

@@ -25,8 +25,9 @@ from reverie.server.errors import Refused
 from reverie.server.journal import Taping
 from reverie.server.metrics import Metrics
 from reverie.server.recorder import Recorder
-from reverie.server.session import Session, seconds
+from reverie.server.session import Session
 from reverie.server.sound import Heard
+from reverie.server.timing import seconds
 
 log = logging.getLogger(__name__)
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")

@@ -19,31 +19,30 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from reverie.client.protocol import (
     EffectSkipped,
     Failure,
-    FrameShown,
     FromServer,
     GenerationEnded,
     GenerationStarted,
     GenerationTick,
     Part,
     PromptEnhanced,
-    Status,
 )  # fmt: skip
 from reverie.models.blend import blend
 from reverie.models.stream import Model
 from reverie.server.chain import Chain
 from reverie.server.effects import About, Wanted
 from reverie.server.engine import Engine, Feed, Look
-from reverie.server.errors import BadPrompt, NoMasks, PromptDenied
+from reverie.server.errors import NoMasks
 from reverie.server.metrics import Metrics
-from reverie.server.nsfw import Filter
 from reverie.server.output import Output
-from reverie.server.pace import Pace
 from reverie.server.pictures import Picture
 from reverie.server.placement import Holder
+from reverie.server.prompt_reader import PromptReader
 from reverie.server.recall import Recall
 from reverie.server.scene import Scene
+from reverie.server.screen import Screen
 from reverie.server.sound import Sound
-from reverie.server.timing import Lag, SourceClock
+from reverie.server.standing import Standing
+from reverie.server.timing import SourceClock, seconds
 
 log = logging.getLogger(__name__)
 
@@ -75,17 +74,15 @@ class Session:
         self.over = asyncio.Event()  # set to end the session from this side
         self.ending = "disconnect"  # why it ends, once it does
         self.counts_camera = False  # whether generation begins with the first picture of any kind, as Decart's does
-        self.tells_frames = False  # whether the client hears of every frame that goes out
-        self.clock, self._lag = SourceClock(), Lag()  # of the camera; of the picture behind it
+        self.clock = SourceClock()  # of the camera
         self.output, self.sound = Output(metrics, self.clock), Sound()
         self.scene = Scene(model, words, metrics)  # what the camera shows
         self.camera_frame: av.VideoFrame | None = None  # the newest, for who compares
         self.before: deque[av.VideoFrame] | None = None  # the last camera frames, where somebody compares
         self._model, self._engine, self._metrics = model, engine, metrics
-        self._words, self._denied, self._send = words, denied, send
+        self._reader, self._send = PromptReader(model, metrics, words, denied), send
         self._loop = asyncio.get_running_loop()
         self._look = Look()
-        self._wanted = 0  # counts looks asked for; an older answer of the LLM is dropped
         self._tasks: set[asyncio.Task[Any]] = set()
         self._looking: asyncio.Task[Any] | None = None  # makes the scene note
         self._feed: Feed | None = None
@@ -94,15 +91,10 @@ class Session:
         skipped = self._from_engine(self._on_skipped)
         self._newest: av.VideoFrame | None = None  # of the camera, where an effect may want it
         self._before_model = Chain(effects.at("before", metrics, skipped), metrics, self._camera)
-        self._after_model = Chain(effects.at("after", metrics, skipped), metrics, self._out)
-        self.filter: Filter | None = None  # hides what is unfit for all
+        after = effects.at("after", metrics, skipped)
+        self.screen = Screen(self.output, self.sound, self.clock, after, metrics, send)
         self._styled = 0  # frames shown
-        self._styled_at = 0.0
-        self._pace = Pace()
-        self._asked_at = 0.0
-        self._shown_pts: int | None = None
-        self._told: Status | None = None
-        self._crashed = ""
+        self._standing = Standing()
         self._started_at: float | None = None
         self._closed = False
 
@@ -132,7 +124,7 @@ class Session:
     @property
     def state(self) -> str:
         """What is shown now, as the last `status` said; "" before the first frame."""
-        return self._told.state if self._told is not None else ""
+        return self._standing.state
 
     async def set_prompt(
         self, prompt: str, enhance: bool = False, parts: Sequence[Part] = (), transition_s: float = 0.0,
@@ -147,22 +139,13 @@ class Session:
         Raises: PromptDenied, BadPrompt, NoMasks; the look stays as it was.
         """
         self._check_mask(mask)
-        if any(map(self._denied, (prompt, *(part.prompt for part in parts)))):
-            self._metrics.denied.inc()
-            raise PromptDenied
-        self._wanted += 1
-        wanted = self._wanted
-        look = blend([(part.prompt, part.weight) for part in parts] or prompt)
-        for each, _ in look:
-            try:
-                await self._loop.run_in_executor(self._words, self._model.prepare, each)
-            except ValueError as error:
-                raise BadPrompt(f"{error}; the look stays as it was") from None
-        if wanted == self._wanted:
-            mask = mask or self._look.mask
-            self._apply(replace(self._look, name=prompt, blend=look, transition_s=transition_s, mask=mask))
-            if enhance and not parts and self._look.styled:
-                self._start(self._enhance(self.scene.fitted(prompt), wanted))
+        look = await self._reader.read(prompt, parts)
+        if look is None:
+            return  # a newer one is being read
+        mask = mask or self._look.mask
+        self._apply(replace(self._look, name=prompt, blend=look, transition_s=transition_s, mask=mask))
+        if enhance and not parts and self._look.styled:
+            self._start(self._enhance(self.scene.fitted(prompt), self._reader.wishes))
 
     def _check_mask(self, mask: str | None) -> None:
         if mask not in (None, "none") and self._engine.segmenter is None:
@@ -185,7 +168,7 @@ class Session:
     def take(self, track: MediaStreamTrack) -> None:
         """Camera or sound, from now until the track ends."""
         if track.kind == "video":
-            self._shown_pts = None  # another camera, another clock
+            self.screen.another_camera()
         self._start(self._watch(track) if track.kind == "video" else self.sound.feed(track))
 
     def media_failed(self) -> None:
@@ -210,19 +193,16 @@ class Session:
         for task in self._tasks:
             task.cancel()
         self._before_model.close()
-        self._after_model.close()
-        self.output.close()
-        self.sound.close()
+        self.screen.close()
 
     def _apply(self, look: Look) -> None:
         """Hand a look to the engine.  After a crash, a new look is a new try with a new stream."""
         if self._closed:
             return
         if not self._look.styled:
-            self._asked_at = time.monotonic()  # coming from passthrough, the model has its time to begin
-            self._pace.begin()
+            self._standing.begin()
         self._look = look
-        self._crashed = ""
+        self._standing.crashed = ""
         if look.styled and self._feed is None:
             self._feed = Feed(
                 self._model.stream(), self._from_engine(self._on_styled), self._from_engine(self._on_crash)
@@ -230,7 +210,7 @@ class Session:
             self._feed.tier, self._feed.recall = self._tier, self.recall
             self._feed.lead, self.lead = self.lead, []
             self._engine.add(self._feed)
-            self._asked_at = time.monotonic()
+            self._standing.begin()
         if self._feed is not None:
             self._engine.take_on(self._feed, look)
         self._note()
@@ -244,17 +224,8 @@ class Session:
 
         return hand_over
 
-    async def _enhance(self, prompt: str, wanted: int) -> None:
-        pieces, rich = self._model.enhance(prompt), ""
-        while (piece := await self._loop.run_in_executor(self._words, next, pieces, None)) is not None:
-            if wanted != self._wanted:
-                return
-            self._metrics.llm_tokens.inc(bool(piece))
-            rich += piece
-        if not rich.strip() or self._denied(rich):
-            return  # the LLM had nothing to add, or nothing allowed; the raw prompt stays
-        await self._loop.run_in_executor(self._words, self._model.prepare, rich)
-        if wanted == self._wanted:
+    async def _enhance(self, prompt: str, wish: int) -> None:
+        if rich := await self._reader.enhance(prompt, wish):
             self._apply(replace(self._look, name=rich, blend=blend(rich)))
             self._send(PromptEnhanced(rich))
 
@@ -295,11 +266,11 @@ class Session:
         self._look_at(frame)
         if self.before is not None:
             self.before.append(frame)
-        styling = self._feed is not None and self._look.styled and not self._crashed
+        styling = self._feed is not None and self._look.styled and not self._standing.crashed
         if styling and self._may_style(frame):
             assert self._feed is not None
             self._engine.put(self._feed, frame)
-        if not styling or time.monotonic() - max(self._styled_at, self._asked_at) > self._pace.limit_s:
+        if not styling or self._standing.late:
             shown = self._show(frame, 0)
             if shown and self.counts_camera:
                 self._begin()
@@ -318,9 +289,7 @@ class Session:
     def _on_styled(self, frame: av.VideoFrame, step: int) -> None:
         if self._closed or not self._look.styled:
             return  # hung up, or the look was taken off, while this frame was made
-        self._pace.made(time.monotonic())
-        if self._lag_s(frame) < self._pace.limit_s:  # else the camera goes on: this frame is too old to be shown
-            self._styled_at = time.monotonic()
+        self._standing.made(self.screen.lag_s(frame))
         shown = self._show(frame, step)
         self._styled += shown
         if shown:
@@ -334,40 +303,16 @@ class Session:
             self._send(GenerationStarted())
             self._start(self._tick())
 
-    def _lag_s(self, frame: av.VideoFrame) -> float:
-        """How far a frame lies behind what was shown, in seconds of the camera's clock."""
-        if self._shown_pts is None or frame.pts is None or frame.time_base is None:
-            return 0.0
-        return float((self._shown_pts - frame.pts) * frame.time_base)
-
     def _on_crash(self, reason: str) -> None:
         if self._closed:
             return
-        self._crashed, self._feed = reason, None
+        self._standing.crashed, self._feed = reason, None
         self._metrics.stalls.labels("crashed").inc()
         self._note()
 
     def _show(self, frame: av.VideoFrame, step: int) -> bool:
-        """Whether it is shown.  Never back in time: what is older than what was shown is dropped.
-
-        Args: step: of the model, 0 for a picture of the camera.
-        """
-        if self._shown_pts is not None and frame.pts is not None and frame.pts <= self._shown_pts:
-            self._metrics.dropped.labels("late").inc()
-            return False
-        self._shown_pts = frame.pts
-        self._after_model.put(frame, self._about(frame, step > 0), self._newest, step)
-        return True
-
-    def _out(self, frame: av.VideoFrame, step: int) -> None:
-        if self._closed:
-            return
-        self._lag.shown(time.monotonic() - self.clock.time(seconds(frame)))
-        self.sound.delay_s = self._lag.seconds
-        self.output.show(frame if self.filter is None else self.filter.pass_on(frame))
-        self._metrics.frames_out.labels("styled" if step else "camera").inc()
-        if self.tells_frames and frame.pts is not None:
-            self._send(FrameShown(frame.pts & 0xFFFFFFFF, step))
+        """Whether it is shown.  Args: step: of the model, 0 for a picture of the camera."""
+        return self.screen.show(frame, step, self._about(frame, step > 0), self._newest)
 
     def _about(self, frame: av.VideoFrame, styled: bool) -> About:
         return About(self.id, self._look.name, styled, seconds(frame))
@@ -379,28 +324,11 @@ class Session:
 
     def _note(self) -> None:
         """Tell the client when what is shown changes, and why."""
-        late = time.monotonic() - max(self._styled_at, self._asked_at) > self._pace.limit_s
-        if self.filter is not None and self.filter.reason:
-            state, reason = "hidden", self.filter.reason
-        elif self._crashed:
-            state, reason = "crashed", self._crashed
-        elif not self._look.styled:
-            state, reason = "passthrough", "no look is set"
-        elif late:
-            if self._told is not None and self._told.state == "stalled":
-                return  # said already, with the limit of then
-            state, why = "stalled", f"the model made no frame for {self._pace.limit_s * 1000:.0f} ms"
-            if self._behind:
-                why = "the place was lent, and who has a right to it is here; the look comes back when one is free"
-            reason = f"{why}; the camera is shown"
-        else:
-            limited: str = getattr(self._model, "limited", "")  # of models that ran out of memory
-            state, reason = "styled", f"{self._look.name} ({limited})" if limited else self._look.name
-        if Status(state, reason) != self._told:
-            if state in ("stalled", "hidden"):
-                self._metrics.stalls.labels(state).inc()
-            self._told = Status(state, reason)
-            self._send(self._told)
+        limited: str = getattr(self._model, "limited", "")  # of models that ran out of memory
+        if news := self._standing.news(self._look, self.screen.hidden, self._behind, limited):
+            if news.state in ("stalled", "hidden"):
+                self._metrics.stalls.labels(news.state).inc()
+            self._send(news)
 
     async def _tick(self) -> None:
         seconds = 0
@@ -414,8 +342,3 @@ class Session:
                 continue
             step_ms = round(statistics.median(tuple(feed.took_ms) or (0.0,)), 2)
             self._send(GenerationTick(seconds, round(feed.stream.work_saved, 3), fps, step_ms, *feed.size))
-
-
-def seconds(frame: av.VideoFrame) -> float:
-    """Its time by its source's clock."""
-    return float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base is not None else 0.0

@@ -14,7 +14,7 @@ import av
 from aiortc.codecs.opus import OpusEncoder
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from reverie.server.timing import SourceClock
+from reverie.server.timing import SourceClock, seconds
 
 BACKLOG = 50  # frames that a listener may leave unread: 1 s of 20 ms frames
 KEPT = 500  # frames that a recording may leave unread: 10 s
@@ -148,8 +148,3 @@ class Encoder:
         parts: list[Any] = self._opus.resampler.resample(frame)
         packets = [packet for part in parts for packet in self._opus.codec.encode(part)]
         return [Opus([bytes(packet)], packet.pts) for packet in packets]
-
-
-def seconds(frame: av.AudioFrame) -> float:
-    """Its time by its source's clock."""
-    return float(frame.pts * frame.time_base)  # type: ignore[operator]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from statistics import median
 
+import av
+
 LEAK = 0.0005  # seconds a second: what clocks may drift, and what a longer way may add
 JUMP_S = 1.0  # a source that is so far from its own clock has started anew
 
@@ -54,3 +56,8 @@ class Lag:
             self.seconds = wanted
         else:
             self.seconds += max(-self.STEP_S, min(self.STEP_S, wanted - self.seconds))
+
+
+def seconds(frame: av.VideoFrame | av.AudioFrame) -> float:
+    """Its time by its source's clock."""
+    return float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base is not None else 0.0

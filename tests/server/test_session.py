@@ -175,7 +175,7 @@ async def test_a_model_that_is_always_late_is_not_called_styled() -> None:
     """Each frame is ready 300 ms after its camera frame: the camera is shown, without gaps, and that is what is said."""
     with visit() as (session, told, metrics):
         await session.set_prompt("invert")
-        session._asked_at -= 1  # long ago
+        session._standing._asked_at -= 1  # long ago
         for number in range(30):
             session.camera(stamped(number * 3000))
             if number >= 9:
@@ -200,7 +200,7 @@ async def test_a_model_that_ran_out_of_memory_says_that_it_paints_less() -> None
 async def test_after_a_stall_the_first_frame_in_time_brings_the_look_back() -> None:
     with visit() as (session, told, _):
         await session.set_prompt("invert")
-        session._asked_at -= 1
+        session._standing._asked_at -= 1
         session.camera(stamped(3000))
         assert told[-1].state == "stalled"
         session._on_styled(stamped(3000), 1)  # of the very frame that the camera just showed

@@ -22,7 +22,8 @@ from reverie.models.blend import CAMERA, Blend, Fade
 from reverie.models.stream import Continuous, Sighted, StreamModel
 from reverie.server.ladder import Ladder
 from reverie.server.metrics import Metrics
-from reverie.server.pictures import Picture, resize, to_frame, to_rgb
+from reverie.server.pictures import Picture, to_frame
+from reverie.server.planes import Planes
 from reverie.server.recall import Recall
 from reverie.server.rendering import Rendering
 from reverie.server.segment import Outline, Segmenter, compose
@@ -135,14 +136,18 @@ class Feed:
         if now - self._scene_at >= SCENE_EVERY_S and isinstance(self.stream, Sighted):
             self.scene, self._scene_at = self.stream.scene(), now
 
-    def masked(self, picture: Picture, source: Picture, segmenter: Segmenter | None) -> Picture:
-        """The look only where it is wanted.  Args: segmenter: None shows it everywhere."""
-        mask = self._taken.mask if self._taken is not None else "none"
-        if mask == "none" or segmenter is None:
+    def masked(self, segmenter: Segmenter | None) -> bool:
+        """Whether the look is only wanted in a part of the picture, and that can be told."""
+        masked = segmenter is not None and self._taken is not None and self._taken.mask != "none"
+        if not masked:
             self._outline = None
-            return picture
+        return masked
+
+    def compose(self, picture: Picture, source: Picture, segmenter: Segmenter) -> Picture:
+        """The look only where it is wanted."""
+        assert self._taken is not None
         self._outline = self._outline or Outline(segmenter)
-        return compose(picture, source, self._outline.next(source), mask)
+        return compose(picture, source, self._outline.next(source), self._taken.mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +255,7 @@ class Engine:
 
     def _serve(self, works: list[Work]) -> None:
         began = time.monotonic()
-        sources: list[Picture] = []
+        sources: list[Planes] = []
         ready: list[Work] = []
         for work in works:
             with self._fault_of(work):
@@ -273,10 +278,10 @@ class Engine:
                 self.remove(work.feed)
                 work.feed.failed(f"the model failed: {type(error).__name__}")
 
-    def _step(self, works: list[Work], sources: list[Picture]) -> None:
+    def _step(self, works: list[Work], sources: list[Planes]) -> None:
         """All of them together, in one launch where the model can."""
         sizes = [self.rendering.size(work.feed, (work.shot.frame.width, work.shot.frame.height)) for work in works]
-        small = [resize(source, *size) for source, size in zip(sources, sizes, strict=True)]
+        small = [source.small(*size) for source, size in zip(sources, sizes, strict=True)]
         for work, picture in zip(works, small, strict=True):
             with self._fault_of(work):
                 work.feed.led(picture)
@@ -287,7 +292,7 @@ class Engine:
                     raise styled
                 self._show(works[place], sources[place], styled, time.monotonic() - began)
 
-    def _show(self, work: Work, source: Picture, styled: Picture, took_s: float) -> None:
+    def _show(self, work: Work, source: Planes, styled: Picture, took_s: float) -> None:
         feed, shot = work.feed, work.shot
         feed.see(time.monotonic())
         self.metrics.step_s.observe(took_s)
@@ -295,18 +300,28 @@ class Engine:
         feed.size = styled.shape[1], styled.shape[0]
         self.metrics.steps.inc()
         feed.steps += 1
-        picture = feed.masked(upscale(styled, source), source, self.segmenter)
-        mark(picture, self._watermark)
-        shown = to_frame(picture)
+        shown = self._finished(feed, source, styled)
         shown.pts, shown.time_base = shot.pts, shot.time_base
         self.metrics.age_s.observe(time.monotonic() - shot.decoded_at)
         feed.deliver(shown, feed.steps)
 
+    def _finished(self, feed: Feed, source: Planes, styled: Picture) -> av.VideoFrame:
+        """As it is shown: at the source's size, only where it is wanted, and marked."""
+        masked = feed.masked(self.segmenter)
+        if not masked and not self._watermark:
+            return source.frame(styled)
+        picture = upscale(styled, source.rgb)
+        if masked:
+            assert self.segmenter is not None
+            picture = feed.compose(picture, source.rgb, self.segmenter)
+        mark(picture, self._watermark)
+        return to_frame(picture)
 
-def _source(work: Work) -> Picture:
+
+def _source(work: Work) -> Planes:
     """The camera's picture; the feed's stream has the look of its time then."""
     work.feed.dress(work.look, work.shot.decoded_at)
-    return to_rgb(work.shot.frame)
+    return Planes(work.shot.frame)
 
 
 def _settle(future: Future[T], work: Callable[[], T]) -> None:

@@ -61,6 +61,10 @@ def node(site: str) -> Iterator[Node]:
         yield served
 
 
+JUDGED = """told => told?.metrics.availableUpstreamKbps >= 3500
+    && (told.quality === 'good' || told.limitingFactor === 'stall')"""  # a busy machine may paint too few pictures a second
+
+
 def prompt(text: str) -> dict[str, Any]:
     return {"initialState": {"prompt": {"text": text, "enhance": False}}}
 
@@ -70,6 +74,7 @@ def test_connect_prompt_and_viewer(page: Page, node: Node) -> None:
     until(page, RED, limit_s=30)
     until(page, "a.videoWidth === 1280 && a.videoHeight === 720")
     until(page, "seen.kinds.join() === 'audio,video' && seen.states.includes('generating')")
+    until(page, f"({JUDGED})(live.getConnectionQuality())", limit_s=60)
     page.evaluate("live.setPrompt('green', {enhance: false})")
     until(page, GREEN)
     page.evaluate("client.realtime.subscribe({token: live.subscribeToken, onRemoteStream: s => { b.srcObject = s; }})")

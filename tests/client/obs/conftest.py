@@ -1,4 +1,4 @@
-"""One real OBS with our script, and one server, for all tests here."""
+"""One real OBS with our script, and one server, for the tests of a file: idle, it still paints with half a core."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rig.obs import Obs, missing, running
 SCRIPT = Path(__file__).resolve().parents[3] / "client" / "obs" / "reverie.py"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def toy() -> Iterator[Node]:
     with serve("toy") as node:
         yield node
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def obs(toy: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Obs]:
     if absent := missing():
         pytest.skip(f"not installed: {absent} (Debian: obs-studio, xvfb)")

@@ -30,7 +30,7 @@ async def test_the_scene_on_air_chooses_the_look(obs: Any, toy: Any) -> None:
         following = asyncio.create_task(follow(obs.url, PASSWORD, {"Talk": "red", "Game": "blue"}, remote, 0.0))
         for scene, look in (("Talk", "red"), ("Game", "blue"), ("Talk", "red")):
             await obs.ask("SetCurrentProgramScene", sceneName=scene)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while (await remote.state())["prompt"] != look:
                     await asyncio.sleep(0.05)
         following.cancel()

@@ -47,6 +47,12 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
+NO_OBJECT = {
+    "json_invalid": "the body is not JSON",
+    "model_attributes_type": "the body must be a JSON object, sent as application/json",
+}  # by what pydantic calls it
+
+
 def make(state: State) -> FastAPI:
     """The application behind /v1.  Args: state: of the application that it is mounted in."""
     api = FastAPI(
@@ -102,4 +108,6 @@ def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "path", "query"))
-    return problem(400, "bad_request", f"{where or 'the body'}: {first['msg']}")
+    text = first["msg"].removeprefix("Value error, ")
+    text = "must be a file, with a name" if text.startswith("Expected UploadFile") else text
+    return problem(400, "bad_request", NO_OBJECT.get(first["type"]) or f"{where or 'the body'}: {text}")

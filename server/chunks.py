@@ -203,6 +203,7 @@ def _encoded(segments: Sequence[Path], size: tuple[int, int], unit: Fraction) ->
             for packet in container.demux(video=0):
                 if packet.size:
                     last = max(round(packet.pts * packet.time_base / unit), last + 1)
+                    packet.duration = round((packet.duration or 0) * packet.time_base / unit)
                     packet.pts = packet.dts = last
                     packet.time_base = unit
                     yield packet

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shutil
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from reverie.server.errors import Refused
+from reverie.server.recordings import MIN_FREE
 
 ID = re.compile(r"file_[A-Za-z0-9_-]{16,40}")
 
@@ -32,6 +36,7 @@ class Files:
         self._folder = folder
 
     def put(self, tenant: str, data: bytes, filename: str, mime_type: str, ttl_s: int | None) -> Stored:
+        """Keep a file; those that are over go.  Raises: Refused 507."""
         now = time.time()
         stored = Stored(
             id=f"file_{secrets.token_urlsafe(18)}", filename=Path(filename or "upload").name[:200],
@@ -40,8 +45,14 @@ class Files:
         )  # fmt: skip
         folder = self._folder / tenant
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / stored.id).write_bytes(data)
+        for known in folder.glob("file_*.json"):
+            self.find(tenant, known.stem)
+        if (free := shutil.disk_usage(folder).free - len(data)) < MIN_FREE:
+            raise Refused(
+                507, "disk_full", f"{max(0, free) // 10**6} MB would be free, {MIN_FREE // 10**6} must stay so"
+            )
         (folder / f"{stored.id}.json").write_text(json.dumps(asdict(stored)))
+        (folder / stored.id).write_bytes(data)  # last: it is there once it is
         return stored
 
     def find(self, tenant: str, name: str) -> tuple[Stored, Path] | None:
@@ -49,7 +60,10 @@ class Files:
         path = self._folder / tenant / name
         if not ID.fullmatch(name) or not path.is_file():
             return None
-        stored = Stored(**json.loads(path.with_name(f"{name}.json").read_text()))
+        try:
+            stored = Stored(**json.loads(path.with_name(f"{name}.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            return None  # another process is removing it, or one died
         if stored.expires_at and datetime.fromisoformat(stored.expires_at) < datetime.now(UTC):
             self.remove(tenant, name)
             return None

@@ -27,6 +27,19 @@ def test_failures_are_json_with_a_sentence_and_a_code(client: TestClient) -> Non
         assert body["detail"] == body["error"] and body["detail"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ({"content": b"{", "headers": {"content-type": "application/json"}}, "the body is not JSON"),
+        ({"content": b"{}"}, "the body must be a JSON object, sent as application/json"),
+        ({"json": []}, "the body must be a JSON object, sent as application/json"),
+        ({"json": {"expiresIn": "60"}}, "expiresIn: Input should be a valid integer"),
+    ],
+)
+def test_a_body_that_cannot_be_used_is_told_in_words(client: TestClient, sent: dict, text: str) -> None:
+    assert client.post("/v1/client/tokens", **sent).json()["detail"] == text
+
+
 def test_the_document_is_served(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1") and "/v1/client/tokens" in document["paths"]

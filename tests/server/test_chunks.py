@@ -114,6 +114,15 @@ def test_sound_and_uneven_times_are_kept(make_clip: Any, tmp_path: Path) -> None
     assert heard[0] == heard[1] and len(heard[0]) > 100
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_the_whole_lasts_as_long_as_its_source(make_clip: Any, tmp_path: Path, suffix: str) -> None:
+    """Also its last picture, which no other one ends."""
+    clip = make_clip("in.mp4", count=64, options={"g": "10"})
+    in_chunks(clip, tmp_path / f"out{suffix}")
+    with av.open(str(clip)) as source, av.open(str(tmp_path / f"out{suffix}")) as output:
+        assert abs(output.duration - source.duration) < 0.05 * av.time_base
+
+
 def test_avi_with_pictures_out_of_order_is_one_chunk(make_clip: Any, tmp_path: Path) -> None:
     (only,) = cut(make_clip("in.avi", count=80, options={"g": "10"}))
     assert (only.begin, only.end, only.pictures) == (None, None, 80)

@@ -53,3 +53,16 @@ def test_an_expired_file_is_gone(tmp_path: Path) -> None:
     stored = files.put("studio", b"x", "a", "text/plain", -1)
     assert files.find("studio", stored.id) is None
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_what_nobody_asks_for_again_goes_with_the_next_upload(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    over = files.put("studio", b"x", "a", "text/plain", -1)
+    kept = files.put("studio", b"x", "b", "text/plain", 60)
+    assert {path.stem for path in tmp_path.rglob("file_*")} == {kept.id} != {over.id}
+
+
+def test_the_disk_is_never_filled(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reverie.server.files.MIN_FREE", 1 << 60)
+    answer = client.post("/v1/files", files={"file": ("a", b"abc")})
+    assert (answer.status_code, answer.json()["error_type"]) == (507, "disk_full")

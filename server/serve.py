@@ -23,6 +23,7 @@ from reverie.server.loading import Warm
 from reverie.server.metrics import Metrics
 from reverie.server.settings import Settings
 
+DENIED = "returned without completing handshake"  # what uvicorn says of every WebSocket that was answered with HTTP
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 MOST_IN_HEAP, MOST_FREE = 32 << 20, 256 << 20  # bytes: of one array, and of what is kept although nothing is in it
 
@@ -48,6 +49,7 @@ def serve(settings: Settings, listening: socket.socket, loading: Future[Warm] | 
     check(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(lambda record: DENIED not in record.getMessage())
     _serve(listening, settings, loading)
 
 

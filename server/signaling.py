@@ -35,6 +35,7 @@ from reverie.server.errors import AtCapacity, Elsewhere, ServiceError
 from reverie.server.fair import Ticket
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
+from reverie.server.rejection import rejection
 from reverie.server.returning import Hint
 from reverie.server.session import Session
 
@@ -263,7 +264,7 @@ async def _serve(socket: WebSocket, session: Session, inbox: Inbox, send: Sender
                 else:
                     await conversation.obey(parse(data))
             except ValueError as error:
-                send(Failure(str(error), "bad_request"))
+                send(rejection(data or "", str(error)))
     except ServiceError:
         session.ending = "error"
         raise

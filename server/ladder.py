@@ -46,6 +46,7 @@ class Ladder:
         width, height = asked(render) if render else (MAX_AREA, 1)
         self.largest, self.fixed = width * height, bool(render)
         self.number = 0  # of the rung, 0 is best
+        self.busy = False  # whether the last turns took too long
         self._turns: deque[float] = deque(maxlen=MANY)
         self._moved_at, self._rose, self._wait_s = float("-inf"), False, WAIT_S
 
@@ -66,10 +67,11 @@ class Ladder:
     def took(self, turn_s: float, now: float) -> bool:
         """Learn how long a turn took; whether it goes on at another rung."""
         self._turns.append(turn_s)
+        few = statistics.median(list(self._turns)[-FEW:])
+        self.busy = few > BUDGET_S
         if self.fixed:
             return False
-        few = statistics.median(list(self._turns)[-FEW:])
-        if len(self._turns) >= FEW and few > BUDGET_S and self.number < len(RUNGS) - 1:
+        if len(self._turns) >= FEW and self.busy and self.number < len(RUNGS) - 1:
             falls = self._rose and now - self._moved_at < PROVED_S
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S) if falls else WAIT_S
             best = few / self.rung.cost

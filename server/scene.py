@@ -18,16 +18,20 @@ from reverie.server.pictures import Picture, to_rgb
 
 EVERY_S = 1.5  # between two notes
 SENTENCE_EVERY_S = 10.0  # at most one sentence of the LLM in so long, and only of another scene
+SELDOM_S = 60.0  # so long where the device does not keep up with the pictures: a sentence halves their rate for 2 s
 
 
 class Scene:
     """The note of one session.  Lives on the event loop; measuring and writing go to the executor."""
 
-    def __init__(self, model: Model, words: Executor, metrics: Metrics) -> None:
+    def __init__(
+        self, model: Model, words: Executor, metrics: Metrics, busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Args: busy: whether the device has no time to spare."""
         self.facts: Facts | None = None  # None before the first picture
         self.sentence = ""  # of the LLM
         self.notes = 0  # made so far
-        self._model, self._words, self._metrics = model, words, metrics
+        self._model, self._words, self._metrics, self._busy = model, words, metrics, busy
         self._frame: av.VideoFrame | None = None
         self._earlier: Picture | None = None
         self._told: list[str] = []
@@ -66,7 +70,8 @@ class Scene:
             await self._write(self._model, seen)
 
     def _due(self) -> bool:
-        return not self._told or time.monotonic() - self._told_at >= SENTENCE_EVERY_S
+        after_s = SELDOM_S if self._busy() else SENTENCE_EVERY_S
+        return not self._told or time.monotonic() - self._told_at >= after_s
 
     def _measure(self, frame: av.VideoFrame, tokens: NDArray | None) -> tuple[Facts, Picture]:  # type: ignore[type-arg]
         picture = to_rgb(frame)

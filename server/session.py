@@ -76,7 +76,7 @@ class Session:
         self.counts_camera = False  # whether generation begins with the first picture of any kind, as Decart's does
         self.clock = SourceClock()  # of the camera
         self.output, self.sound = Output(metrics, self.clock), Sound()
-        self.scene = Scene(model, words, metrics)  # what the camera shows
+        self.scene = Scene(model, words, metrics, lambda: engine.rendering.ladder.busy)  # what the camera shows
         self.camera_frame: av.VideoFrame | None = None  # the newest, for who compares
         self.before: deque[av.VideoFrame] | None = None  # the last camera frames, where somebody compares
         self._model, self._engine, self._metrics = model, engine, metrics

@@ -101,3 +101,14 @@ def test_an_asked_size_stays_whatever_it_takes() -> None:
 
 def test_the_budget_is_more_than_twenty_frames_a_second() -> None:
     assert 1 / BUDGET_S >= 24
+
+
+@pytest.mark.parametrize("render", ["", "512x288"])
+def test_a_device_is_busy_while_its_turns_take_too_long(render: str) -> None:
+    ladder = Ladder(render)
+    machine = Machine(1.0, ladder)
+    machine.run(20)
+    assert ladder.busy
+    machine.whole_s = 0.01
+    machine.run(2)
+    assert not ladder.busy

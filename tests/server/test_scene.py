@@ -61,6 +61,26 @@ async def test_the_llm_is_not_asked_twice_about_the_same_scene(words: ThreadPool
     assert (model.asked, scene.notes, scene.sentence) == (1, 3, "a room")
 
 
+@pytest.mark.parametrize(("busy", "notes"), [(False, 2), (True, 1)])
+async def test_a_device_without_time_to_spare_is_asked_for_sentences_seldom(
+    words: ThreadPoolExecutor, busy: bool, notes: int
+) -> None:
+    class Counting(ToyModel):
+        asked = 0
+
+        def narrate(self, words: Sequence[str]) -> Iterator[str]:
+            self.asked += 1
+            yield "a room"
+
+    model = Counting()
+    scene = Scene(model, words, Metrics(), lambda: busy)
+    for light in (200, 10):
+        scene.camera(frame(light, light, light))
+        await scene.look(None)
+        scene._told_at -= 20
+    assert model.asked == notes
+
+
 async def test_a_live_session_has_a_note_and_the_words_of_the_llm_are_counted(server: Any, call: Any) -> None:
     before = server.metrics().get("llm_tokens_total", 0)
     async with call("invert") as client:

@@ -19,7 +19,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from reverie.server.client_tokens import Grant, Signer
+from reverie.server.client_tokens import SHORT, Grant, Signer
 from reverie.server.errors import Unauthorized
 from reverie.server.fair import TIERS
 from reverie.server.lan import Door
@@ -102,11 +102,11 @@ class Access:
 
     def _by_token(self, token: str, origin: str | None) -> Caller:
         grant = self.signer.read(token)
-        tenants = {tenant.name: tenant for tenant in self._keys.values()}
+        tenants = {each.name: each for digest, each in self._keys.items() if digest[:SHORT] == grant.parent}
         if self._path is None or self.door is not None:
             tenants.setdefault(LOCAL.name, LOCAL)
         if grant.tenant not in tenants:
-            raise Unauthorized("Invalid API key: the tenant of this client token is no longer known")
+            raise Unauthorized("Invalid API key: the key that made this client token is no longer known")
         if origin is not None and grant.origins is not None and origin not in grant.origins:
             raise Unauthorized(f"permission denied: this client token does not allow pages of {origin[:100]!r}")
         return Caller(tenants[grant.tenant], hashed(token), grant)

@@ -31,6 +31,7 @@ from reverie.server.errors import Unauthorized
 
 log = logging.getLogger(__name__)
 ISSUER = "reverie"  # of every token, and its audience
+SHORT = 16  # letters of a key's digest that a token has
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Grant:
     models: tuple[str, ...] | None = None
     origins: tuple[str, ...] | None = None
     max_session_s: int | None = None
+    parent: str = ""  # the first letters of the digest of the key that made it
 
 
 class Signer:
@@ -67,15 +69,13 @@ class Signer:
         x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
         return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": name, "alg": "EdDSA", "use": "sig"}
 
-    def sign(
-        self, grant: Grant, parent: str, lifetime_s: int, metadata: dict[str, Any] | None = None
-    ) -> tuple[str, int]:
-        """A token and when it expires, in seconds of the epoch.  Args: parent: digest of the key that makes it."""
+    def sign(self, grant: Grant, lifetime_s: int, metadata: dict[str, Any] | None = None) -> tuple[str, int]:
+        """A token and when it expires, in seconds of the epoch."""
         now = int(time.time())
         constraints = {"realtime": {"maxSessionDuration": grant.max_session_s}} if grant.max_session_s else None
         claims = {
             "iss": ISSUER, "aud": ISSUER, "sub": grant.tenant, "organizationId": grant.tenant, "iat": now,
-            "exp": now + lifetime_s, "jti": secrets.token_urlsafe(9), "parent_api_key_id": parent[:16],
+            "exp": now + lifetime_s, "jti": secrets.token_urlsafe(9), "parent_api_key_id": grant.parent,
             "models": grant.models, "origins": grant.origins, "constraints": constraints, "metadata": metadata,
         }  # fmt: skip
         present = {name: value for name, value in claims.items() if value is not None}
@@ -94,7 +94,8 @@ class Signer:
             raise Unauthorized("Invalid API key: this client token is not one of this server's") from None
         listed = lambda name: tuple(claims[name]) if name in claims else None
         limits = claims.get("constraints", {}).get("realtime", {})
-        return Grant(claims["sub"], listed("models"), listed("origins"), limits.get("maxSessionDuration"))
+        parent = claims.get("parent_api_key_id", "")
+        return Grant(claims["sub"], listed("models"), listed("origins"), limits.get("maxSessionDuration"), parent)
 
 
 def _write_once(path: Path, content: bytes) -> None:

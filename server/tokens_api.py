@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from reverie.server.access import Access, caller_of
-from reverie.server.client_tokens import Grant
+from reverie.server.client_tokens import SHORT, Grant
 from reverie.server.errors import Refused
 
 router = APIRouter()
@@ -67,9 +67,9 @@ def create(request: Request, asked: Annotated[TokenRequest | None, Body()] = Non
     realtime = asked.constraints.realtime if asked.constraints else None
     grant = Grant(
         caller.tenant.name, listed(asked.allowedModels), listed(asked.allowedOrigins),
-        realtime.maxSessionDuration if realtime else None,
+        realtime.maxSessionDuration if realtime else None, caller.credential[:SHORT],
     )  # fmt: skip
-    token, expires = access.signer.sign(grant, caller.credential, asked.expiresIn, asked.metadata)
+    token, expires = access.signer.sign(grant, asked.expiresIn, asked.metadata)
     restricted = grant.models is not None or grant.origins is not None
     return TokenAnswer(
         apiKey=f"ek_{token}", token=token,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reverie.server.access import LOCAL, Access, Tenant, new_key, parse
-from reverie.server.client_tokens import Grant
+from reverie.server.client_tokens import SHORT, Grant
 from reverie.server.errors import Unauthorized
 from reverie.server.settings import Settings
 
@@ -75,8 +75,8 @@ def test_a_file_that_is_missing_stops_the_start(tmp_path: Path) -> None:
 def test_client_tokens_carry_their_limits_and_their_tenant(tmp_path: Path) -> None:
     key, line = new_key("studio")
     guarded = access(tmp_path, line)
-    grant = Grant("studio", ("nano",), ("https://me.example",), 30)
-    token, _ = guarded.signer.sign(grant, guarded.caller(key).credential, 60)
+    grant = Grant("studio", ("nano",), ("https://me.example",), 30, guarded.caller(key).credential[:SHORT])
+    token, _ = guarded.signer.sign(grant, 60)
     caller = guarded.caller(f"ek_{token}", "https://me.example")
     assert (caller.tenant.name, caller.grant) == ("studio", grant)
     assert guarded.caller(token).grant == grant  # no origin: not a browser
@@ -85,7 +85,7 @@ def test_client_tokens_carry_their_limits_and_their_tenant(tmp_path: Path) -> No
         caller.may_use("lucy")
     with pytest.raises(Unauthorized, match=r"permission denied.*evil\.example"):
         guarded.caller(token, "https://evil.example")
-    (tmp_path / "keys").write_text("")
+    (tmp_path / "keys").write_text(new_key("studio")[1])  # its key was taken back, the tenant has another
     with pytest.raises(Unauthorized, match="no longer known"):
         guarded.caller(token)
 

@@ -17,7 +17,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from reverie.client.protocol import Candidate
 from reverie.client.rate import START_NEAR, RateControl
-from reverie.client.rtc_tuning import hint_bitrate
+from reverie.client.rtc_tuning import hint_bitrate, trust_uplink
 from reverie.client.sending import control_rate, peer_host, send_encoded
 from reverie.server.errors import BadOffer
 from reverie.server.gathering import NodePeerConnection, reach
@@ -33,6 +33,7 @@ def connection(settings: Settings, bundle: RTCBundlePolicy = RTCBundlePolicy.BAL
 
     async def on_state() -> None:
         if made.connectionState == "connected":
+            trust_uplink(made)
             await made._RTCPeerConnection__connect()  # type: ignore[attr-defined]
 
     # tracks that are agreed on during a handshake for data alone are never started by aiortc; again, it starts them
@@ -42,6 +43,7 @@ def connection(settings: Settings, bundle: RTCBundlePolicy = RTCBundlePolicy.BAL
 
 def agree(connection: RTCPeerConnection) -> None:
     """Once codecs are known: encoded pictures go as they are, in that codec, and so does Opus."""
+    trust_uplink(connection)  # also of a track that comes to a connection that stands
     for transceiver in connection.getTransceivers():
         sender, track = transceiver.sender, transceiver.sender.track
         codec = transceiver._codecs[0].mimeType.split("/")[1].upper() if transceiver._codecs else ""

@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
-from aiortc import RTCBundlePolicy, RTCPeerConnection
+from aiortc import RTCBundlePolicy, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
+from aiortc.rate import AimdRateControl, BandwidthUsage
 from aiortc.rtcdtlstransport import State
 
+from reverie.client import rtc_tuning
 from reverie.client.protocol import Candidate
+from reverie.client.rate import CEILING
 from reverie.server.errors import BadOffer
 from reverie.server.peer import Peer, connection
 from reverie.server.settings import Settings
@@ -95,3 +98,27 @@ async def test_a_track_that_is_agreed_on_during_the_handshake_of_a_data_channel_
     assert (await asyncio.wait_for(tracks[0].recv(), 30)).width == 640
     await client.close()
     await peer.close()
+
+
+async def test_a_sender_on_this_machine_is_never_slowed_down_and_one_elsewhere_is() -> None:
+    """What comes late waited for a processor: no link between the two can be full."""
+    rtc_tuning.apply()
+    client = RTCPeerConnection()
+    client.addTrack(VideoStreamTrack())
+    await client.setLocalDescription(await client.createOffer())
+    peer = Peer(Settings(), lambda track: None, lambda: None)
+    answer = await peer.answer(client.localDescription.sdp)
+    await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    await asyncio.wait_for(peer.connected.wait(), 30)
+    (receiver,) = peer._connection.getReceivers()
+    here, elsewhere = receiver._RTCRtpReceiver__remote_bitrate_estimator.rate_control, AimdRateControl()  # type: ignore
+    for _ in range(3000):  # it is told once the connection stands, as we are
+        if here.floor:
+            break
+        await asyncio.sleep(0.01)
+    for control in (here, elsewhere):
+        for second in range(10):
+            control.update(BandwidthUsage.OVERUSING, 100_000, 1000 * second)
+    assert elsewhere.current_bitrate < 200_000 < CEILING == here.current_bitrate
+    await peer.close()
+    await client.close()

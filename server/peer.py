@@ -19,6 +19,7 @@ from reverie.client.protocol import Candidate
 from reverie.client.rate import START_NEAR, RateControl
 from reverie.client.rtc_tuning import hint_bitrate, trust_uplink
 from reverie.client.sending import control_rate, peer_host, send_encoded
+from reverie.server import ice_restart
 from reverie.server.errors import BadOffer
 from reverie.server.gathering import NodePeerConnection, reach
 from reverie.server.output import Reader
@@ -140,6 +141,10 @@ class Peer:
     async def add_candidate(self, message: Candidate) -> None:
         """Raises ValueError if the candidate cannot be read."""
         await add_candidate(self._connection, message)
+
+    def restart(self, ufrag: str, password: str) -> str:
+        """Take the client's new credentials of ICE; returns ours with our candidates, as a fragment of SDP."""
+        return ice_restart.renew(self._connection, ufrag, password)
 
     def send(self, track: MediaStreamTrack) -> bool:
         """Send a track to the client; False if it is sent already."""

@@ -39,6 +39,11 @@ class Publisher:
         if self._peer is not None:
             await self._peer.add_candidate(message)
 
+    def restart(self, ufrag: str, password: str) -> str:
+        """As a Peer's; the offer has been answered."""
+        assert self._peer is not None
+        return self._peer.restart(ufrag, password)
+
     async def close(self) -> None:
         self._closed = True
         peer, self._peer = self._peer, None

@@ -29,6 +29,8 @@ class Connection(Protocol):
 
     async def add_candidate(self, message: Candidate) -> None: ...
 
+    def restart(self, ufrag: str, password: str) -> str: ...
+
 
 class Resource:
     """One of them.  `close` is called once, whatever ends it."""
@@ -41,7 +43,7 @@ class Resource:
         self.id = secrets.token_urlsafe(18)
         self.location, self.tenant = f"{path}/r/{self.id}", tenant
         self.deleted = False  # whether its client has asked for the end
-        self.etag = f'"{secrets.token_hex(8)}"'
+        self.etag = _tag()
         self.over, self._closed = over, asyncio.Event()
         self._ufrag, self._connection, self._close = ufrag, connection, close
 
@@ -65,7 +67,7 @@ class Resource:
         await self._closed.wait()
 
     async def patch(self, request: Request) -> Response:
-        """Candidates: 204.  A restart of ICE, which aiortc cannot do: 422, and the session goes on."""
+        """Candidates: 204.  New credentials restart ICE: 200 with ours and another ETag (RFC 9725, 4.3.3)."""
         match = request.headers.get("if-match")
         if content_type(request) != FRAGMENT:
             raise Refused(415, "bad_type", f"a PATCH has the type {FRAGMENT}")
@@ -78,13 +80,16 @@ class Resource:
             fragment = parse_fragment((await body_of(request, MAX_SDP)).decode())
         except ValueError as error:
             raise Refused(400, "bad_request", str(error)) from None
-        if fragment.ufrag != self._ufrag:
-            raise Refused(422, "no_restart", "this server does not restart ICE; connect again")
+        if (restarts := fragment.ufrag != self._ufrag) and not fragment.password:
+            raise Refused(422, "wrong_ufrag", "candidates of another ICE user; a restart of ICE brings a=ice-pwd too")
+        if restarts:
+            told = self._connection.restart(fragment.ufrag, fragment.password)
+            self._ufrag, self.etag = fragment.ufrag, _tag()
         for mid, text in fragment.candidates:
             with suppress(ValueError):  # RFC 9725, 4.3.1: what cannot be used is ignored
                 candidate = {"candidate": text, "sdpMid": mid, "sdpMLineIndex": None}
                 await self._connection.add_candidate(Candidate(candidate))
-        return Response(status_code=204)
+        return Response(told, 200, {"etag": self.etag}, FRAGMENT) if restarts else Response(status_code=204)
 
     def created(self, sdp: str, servers: list[str]) -> Response:
         """201.  Args: servers: values of Link."""
@@ -93,6 +98,10 @@ class Resource:
         for link in servers:
             answer.headers.append("link", link)
         return answer
+
+
+def _tag() -> str:
+    return f'"{secrets.token_hex(8)}"'
 
 
 async def read_offer(request: Request, check: Callable[[str], str]) -> tuple[str, str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiortc.sdp import SessionDescription
 
+UFRAG, PASSWORD = re.compile(r"\S{4,256}"), re.compile(r"\S{22,256}")
+
 
 class Unacceptable(Exception):
     """An offer that can be read but not served; the text says why."""
@@ -15,9 +17,10 @@ class Unacceptable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """The body of a PATCH.  `candidates` are pairs of a media line's id and the candidate."""
+    """The body of a PATCH.  `candidates` are pairs of a media line's id and the candidate; `password` may be ""."""
 
     ufrag: str
+    password: str = ""
     candidates: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -49,11 +52,13 @@ def check_play(sdp: str) -> str:
 
 def parse_fragment(text: str) -> Fragment:
     """Raises ValueError if it is no trickle fragment."""
-    ufrags, mid, candidates = [], "", []
+    ufrags, passwords, mid, candidates = [], [""], "", []
     for line in text.splitlines():
         name, _, value = line.strip().partition(":")
         if name == "a=ice-ufrag":
             ufrags.append(value)
+        elif name == "a=ice-pwd":
+            passwords.append(value)
         elif name == "a=mid":
             mid = value
         elif name == "a=candidate":
@@ -62,7 +67,9 @@ def parse_fragment(text: str) -> Fragment:
             raise ValueError(f"a fragment has lines like a=candidate:..., got {line[:60]!r}")
     if not ufrags:
         raise ValueError("a fragment names the ICE user: a=ice-ufrag:...")
-    return Fragment(ufrags[0], candidates)
+    if not UFRAG.fullmatch(ufrags[0]) or not (passwords[-1] == "" or PASSWORD.fullmatch(passwords[-1])):
+        raise ValueError("an ICE user has 4 to 256 characters, its password 22 to 256 (RFC 8839, 5.4)")
+    return Fragment(ufrags[0], passwords[-1], candidates)
 
 
 def _parse(sdp: str) -> Any:

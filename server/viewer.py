@@ -41,6 +41,10 @@ class Viewer:
         """Raises ValueError if the candidate cannot be read."""
         await self._peer.add_candidate(message)
 
+    def restart(self, ufrag: str, password: str) -> str:
+        """As a Peer's; the offer has been answered."""
+        return self._peer.restart(ufrag, password)
+
     async def close(self) -> None:
         self._forget()
         await self._peer.close()

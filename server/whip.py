@@ -53,7 +53,7 @@ async def endpoint(request: Request) -> Response:
 
 
 async def resource(request: Request) -> Response:
-    """What was made by POST: PATCH trickles candidates, DELETE ends it."""
+    """What was made by POST: PATCH trickles candidates or restarts ICE, DELETE ends it."""
     node: Node = request.app.state.node
     name = request.path_params["id"]
     found: Resource | None = node.resources.get(name)

@@ -18,6 +18,9 @@ class Line:
 
     async def add_candidate(self, message: Any) -> None: ...
 
+    def restart(self, ufrag: str, password: str) -> str:
+        return ""
+
     async def close(self) -> None:
         self.closed += 1
 

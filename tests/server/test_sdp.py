@@ -57,14 +57,14 @@ def test_nonsense_is_a_value_error(text: str) -> None:
 
 
 def test_candidates_of_a_fragment_belong_to_the_line_before_them() -> None:
-    text = "a=ice-ufrag:abc\r\na=ice-pwd:x\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 2 192.0.2.1 9 typ host\r\n"
+    text = f"a=ice-ufrag:abcd\r\na=ice-pwd:{'p' * 22}\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 2 192.0.2.1 9 typ host\r\n"
     text += "m=video 9 RTP/AVP 0\r\na=mid:1\r\na=candidate:2 1 udp 2 192.0.2.2 9 typ host\r\na=end-of-candidates\r\n"
     fragment = parse_fragment(text)
-    assert fragment.ufrag == "abc"
+    assert (fragment.ufrag, fragment.password) == ("abcd", "p" * 22)
     assert [(mid, candidate.split()[4]) for mid, candidate in fragment.candidates] == [
         ("0", "192.0.2.1"),
         ("1", "192.0.2.2"),
     ]
-    for wrong in ("", "a=mid:0", "a=ice-ufrag:a\nnonsense"):
+    for wrong in ("", "a=mid:0", "a=ice-ufrag:abcd\nnonsense", "a=ice-ufrag:abcd\na=ice-pwd:short"):
         with pytest.raises(ValueError):
             parse_fragment(wrong)

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from aioice.ice import CandidatePair
 from aiortc import RTCConfiguration, RTCPeerConnection
 from starlette.testclient import TestClient
 
@@ -103,7 +104,7 @@ async def test_a_publisher_that_hangs_up_without_delete_frees_its_place(server: 
         assert server.metrics()["sessions"] == 0
 
 
-async def test_candidates_trickle_and_a_restart_is_refused(server: Any, http: httpx.AsyncClient) -> None:
+async def test_candidates_trickle_and_those_of_another_user_are_refused(server: Any, http: httpx.AsyncClient) -> None:
     async with call(server.url, "/whip", sends=True) as publisher:
         etag, where = publisher.created.headers["etag"], publisher.location
         ufrag = re.search(r"a=ice-ufrag:(\S+)", publisher.peer.localDescription.sdp)
@@ -118,7 +119,7 @@ async def test_candidates_trickle_and_a_restart_is_refused(server: Any, http: ht
             (own, FRAGMENT | {"if-match": '"old"'}, 412),
             (own, SDP | {"if-match": etag}, 415),
             ("nonsense", FRAGMENT | {"if-match": etag}, 400),
-            (own.replace(ufrag[1], "another"), FRAGMENT | {"if-match": "*"}, 422),
+            (f"a=ice-ufrag:another\r\n{lines}", FRAGMENT | {"if-match": "*"}, 422),
         ]
         for body, headers, status in cases:
             assert (await http.patch(where, content=body, headers=headers)).status_code == status, (headers, status)
@@ -126,6 +127,29 @@ async def test_candidates_trickle_and_a_restart_is_refused(server: Any, http: ht
         assert (got.status_code, got.content, got.headers["etag"]) == (204, b"", etag)
         assert (await http.put(where)).status_code == 405
     assert (await http.patch("/whip/r/unknown", content=own, headers=FRAGMENT | {"if-match": etag})).status_code == 404
+
+
+async def test_new_credentials_restart_ice_and_the_picture_goes_on(server: Any, http: httpx.AsyncClient) -> None:
+    feed = call(server.url, "/whip?session=moves", sends=True)
+    async with feed as publisher, call(server.url, "/whep/moves", sends=False) as viewer:
+        await viewer.sees(CAMERA)
+        etag, where = publisher.created.headers["etag"], publisher.location
+        ice = publisher.peer.getTransceivers()[0].sender.transport.transport._connection
+        before = ice.remote_username
+        ice._local_username, ice._local_password = "fresh", "f" * 22
+        text = f"a=ice-ufrag:fresh\r\na=ice-pwd:{'f' * 22}\r\n"
+        done = await http.patch(where, content=text, headers=FRAGMENT | {"if-match": "*"})
+        assert done.status_code == 200 and done.headers["content-type"] == FRAGMENT["content-type"]
+        assert done.headers["etag"] not in ("", etag) and done.text.count("a=candidate:") >= 1
+        told = dict(line.split(":", 1) for line in done.text.splitlines() if line.startswith("a=ice-"))
+        assert told["a=ice-ufrag"] != before
+        ice.remote_username, ice.remote_password = told["a=ice-ufrag"], told["a=ice-pwd"]
+        async with asyncio.timeout(30):
+            await ice.check_start(pair := next(iter(ice._nominated.values())))
+        assert pair.state is CandidatePair.State.SUCCEEDED
+        stale = await http.patch(where, content=text, headers=FRAGMENT | {"if-match": etag})
+        assert stale.status_code == 412
+        await viewer.sees(CAMERA)
 
 
 async def test_a_viewer_cannot_be_ended_by_the_address_of_a_publisher(server: Any, http: httpx.AsyncClient) -> None:

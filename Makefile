@@ -72,6 +72,7 @@ $(VENV)/.serve: requirements.txt pyproject.toml $(wildcard kernels/CMakeLists.tx
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps $(NO_DEPS)
 	$(PIP) install --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q server models kernels client  # PYTHONDONTWRITEBYTECODE would compile at each start
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve requirements-dev.txt

@@ -53,6 +53,7 @@ class KernelLLM:
         for name in ("llm.cache", "llm.position", "llm.token"):
             self.given[name] = self._decode[name]
         self._states = self._reader(CHUNK, states)
+        self._brief: Instance | None = None  # for prompts of PART tokens at most: 0.55 of the time, the same states
         self._read: Instance | None = None  # through all layers; there is none before `finish`
         self._finishing = threading.Lock()
         self._held: Callable[[], _Text | None] = _nobody  # whose text the cache holds
@@ -65,8 +66,9 @@ class KernelLLM:
         return Instance(Loaded(program), shared)
 
     def finish(self) -> Instance:
-        """The program that reads what is to be continued, made at the first call (0.3 s)."""
+        """What that reads what is to be continued is made at the first call with that for brief prompts (0.5 s)."""
         with self._finishing:
+            self._brief = self._brief or self._reader(PART, self.layers)
             self._read = self._read or self._reader(PART, ())
             return self._read
 
@@ -82,16 +84,18 @@ class KernelLLM:
             raise ValueError(f"{len(tokens)} tokens do not fit a context of {CONTEXT}")
         with self._lock:
             self._held, self._unread = _nobody, []
-            rows = []
-            for first in range(0, len(tokens), CHUNK):
-                chunk = tokens[first : first + CHUNK]
-                self._take(self._states, CHUNK, chunk, first)
-                rows.append(np.concatenate([self._kept(n)[: len(chunk)] for n in self.layers], 1))
+            rows, reader, count = [], self._states, CHUNK
+            if self._brief is not None and len(tokens) <= PART:
+                reader, count = self._brief, PART
+            for first in range(0, len(tokens), count):
+                chunk = tokens[first : first + count]
+                self._take(reader, count, chunk, first)
+                rows.append(np.concatenate([self._kept(reader, n, len(chunk)) for n in self.layers], 1))
         return np.concatenate(rows)
 
-    def _kept(self, layer: int) -> F32:
-        raw = self._states[f"states.{layer}"][: 4 * CHUNK * self.shape.width]
-        return raw.view(np.float32).reshape(CHUNK, self.shape.width).copy()
+    def _kept(self, reader: Instance, layer: int, count: int) -> F32:
+        raw = reader[f"states.{layer}"][: 4 * count * self.shape.width]
+        return raw.view(np.float32).reshape(count, self.shape.width).copy()
 
     def _take(self, reader: Instance, count: int, chunk: Sequence[int], position: int) -> None:
         reader["llm.token"][: 4 * count].view(np.int32)[:] = [*chunk, *[0] * (count - len(chunk))]

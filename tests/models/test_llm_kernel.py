@@ -65,6 +65,18 @@ def test_states_do_not_remember_what_was_read_before(model: KernelLLM) -> None:
     np.testing.assert_array_equal(model.states(tokens), first)
 
 
+def test_a_brief_prompt_is_read_by_the_smaller_program_to_the_same_states(
+    model: KernelLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = model.tokenize("Video style: pencil sketch")
+    assert len(tokens) <= PART
+    monkeypatch.setattr(model, "_brief", None)
+    whole = model.states(tokens)
+    model.finish()
+    assert model._brief is not None
+    assert np.array_equal(model.states(tokens), whole)
+
+
 def test_texts_without_tokens_or_beyond_the_context_are_refused(model: KernelLLM) -> None:
     for tokens in ([], [0] * (CONTEXT + 1)):
         with pytest.raises(ValueError, match=f"{len(tokens)} tokens do not fit"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import ClassVar, NamedTuple
 
 LANES = 16  # outs in one packed group of weights
@@ -55,19 +54,11 @@ class Task:
 
     def record(self) -> bytes:
         """The task as the interpreter reads it."""
-        names, form = _form(type(self))
         values: list[int | float] = []
-        for name in names:
-            value = getattr(self, name)
+        for field in fields(self):
+            value = getattr(self, field.name)
             values.extend(value if isinstance(value, Ref) else (value,))
-        return form.pack(*values)
-
-
-@cache
-def _form(kind: type[Task]) -> tuple[tuple[str, ...], struct.Struct]:
-    """Names of the fields in order, and how their values lie in a record."""
-    each = fields(kind)
-    return tuple(f.name for f in each), struct.Struct("<" + "".join(FORMATS[str(f.type)][0] for f in each))
+        return struct.pack("<" + "".join(FORMATS[str(f.type)][0] for f in fields(self)), *values)
 
 
 FORMATS = {"Ref": ("iI", "Ref"), "int": ("i", "std::int32_t"), "float": ("f", "float")}  # struct, C++

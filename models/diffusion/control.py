@@ -12,6 +12,7 @@ from torch import Tensor
 from reverie.models.diffusion import maps
 from reverie.models.diffusion.ask import Named
 from reverie.models.diffusion.compiled import layout
+from reverie.models.diffusion.packed import pack
 from reverie.models.stream import Frames
 
 PREFIX = "controlnet_"
@@ -33,6 +34,7 @@ class Controls:
 
             net = ControlNetModel.from_pretrained(part, local_files_only=True, use_safetensors=True, dtype=dtype)
             self._nets[name] = net.to(device, memory_format=layout(device)).requires_grad_(False).eval()
+            pack(self._nets[name], device)
 
     def check(self, wanted: Named) -> None:
         """Raises: ValueError if one is not there."""

@@ -86,6 +86,12 @@ def large(folder: Path, side: int = 512) -> int:
     return sum(math.prod(shape) for shape in shapes if len(shape) == 2 and min(shape) >= side)
 
 
+def convolutions(folder: Path) -> int:
+    """Parameters of those that a CPU keeps twice (`packed.py`): of an image pipeline's networks."""
+    shapes = [shape for part in _parts(folder) for shape in _shapes(part)] if (folder / "unet").is_dir() else []
+    return sum(math.prod(shape) for shape in shapes if len(shape) == 4)
+
+
 def scheduler(folder: Path) -> str:
     """Its class; "" where none is named."""
     return str(settings(folder / "scheduler", "scheduler_config.json").get("_class_name", ""))

@@ -34,6 +34,8 @@ def need(path: Path, each: int, precision: str = "", sessions: int = 1) -> Need:
     Raises: ValueError if it is damaged.
     """
     parameters = folder.parameters(path) + folder.loras(path)
+    if each == 4:  # on a CPU
+        parameters += folder.convolutions(path)
     eight, held = folder.large(path) if precision else 0, sizes.held(path, PIXELS, sessions)
     return Need((parameters - eight) * each + eight, held.work * each, held.stream * each * sessions, sessions)
 

@@ -22,6 +22,7 @@ from reverie.models.diffusion.ask import Named
 from reverie.models.diffusion.compiled import blocks, compiled, in_place, layout
 from reverie.models.diffusion.control import Controls
 from reverie.models.diffusion.lora import Loras
+from reverie.models.diffusion.packed import pack
 from reverie.models.diffusion.reference import Reference
 from reverie.models.diffusion.sizes import LCM_STEPS
 from reverie.models.diffusion.smaller import Smaller
@@ -95,6 +96,7 @@ class ImageModel:
         self._layout = layout(device)
         for module in (self.unet, self.vae):
             module.requires_grad_(False).eval().to(memory_format=self._layout)
+            pack(module, device)
         self.channels = self.unet.config.in_channels
         self.factor = 2 ** (
             len(self.vae.config.get("decoder_block_out_channels", self.vae.config.block_out_channels)) - 1

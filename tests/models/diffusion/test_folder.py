@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from reverie.models.diffusion import folder
+from reverie.models.diffusion import folder, memory
 from reverie.models.diffusion.network import load
+from reverie.models.diffusion.packed import Packed
 
 LAYERS = tuple(f".{layer}.weight" for layer in ("to_q", "to_k", "to_v", "to_out.0"))
 
@@ -26,6 +27,13 @@ def change(path: Path, **entries: object) -> None:
 def test_a_good_folder_tells_its_pipeline_and_size(turbo: Path) -> None:
     assert folder.check(turbo) == "StableDiffusionPipeline"
     assert 500_000 < folder.parameters(turbo) < 5_000_000
+
+
+def test_convolutions_that_a_cpu_keeps_twice_count(turbo: Path) -> None:
+    model = load(turbo, "cpu")
+    layers = [m for net in (model.unet, model.vae) for m in net.modules() if isinstance(m, Packed)]
+    assert layers and folder.convolutions(turbo) == sum(m.weight.numel() for m in layers)
+    assert memory.need(turbo, 4).weights == 2 * memory.need(turbo, 2).weights + 4 * folder.convolutions(turbo)
 
 
 def test_all_that_is_loaded_beside_a_pipeline_counts(full: Path) -> None:

@@ -4,8 +4,8 @@ Tiers go before each other.  Inside a tier every tenant has a queue of its own, 
 Varghese, SIGCOMM 1995) serves them: a tenant begins with the places that it has or used of late as its debt.
 
 A tenant has a right to as many places as it used of late.  What it takes beyond is lent: each place has a rank, which
-says how far beyond, and who comes with a lower rank finds it free.  So a burst takes all that nobody uses, and nobody
-waits for it to end.
+says how far beyond its tenant is with all that it asks for, and who comes with a lower rank finds it free.  So a burst
+takes all that nobody uses, and nobody waits for it to end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ TIERS = ("priority", "standard", "flex")
 HALF_LIFE_S = 1800.0  # of a place's use that is over; so a right grows as slowly
 QUANTUM = 1.0  # places a round
 STEPS = 3  # ranks to a standard deviation of chance arrivals (Poisson)
-FURTHEST, FLEX = 9, 10  # rank of what is furthest beyond a right, and of flex, which all others find free
+CHANCE = 2  # of a tenant that wait; more of them are a burst
+FURTHEST, FLEX = 30, 31  # rank of what is furthest beyond a right, and of flex, which all others find free
 CROWD = 2  # sessions for each place, at most, those that stand back for others among them
 
 
@@ -75,12 +76,14 @@ def admitted(waiting: Iterable[Ticket], load: Load) -> list[Ticket]:
     waiting = tuple(waiting)
     rights = {tenant: right(load, tenant) for tenant in {each.tenant for each in waiting}}
     used, ranks = Counter(load.used), Counter(load.ranks)
+    line = Counter(each.tenant for each in waiting)
     found: list[Ticket] = []
     for ticket in order(waiting, load):
-        place = rank(ticket.tier, used[ticket.tenant], rights[ticket.tenant])
+        place = rank(ticket.tier, used[ticket.tenant], rights[ticket.tenant], line[ticket.tenant])
         if Load(load.slots, ranks=ranks).free(place) > 0 and ranks.total() < CROWD * load.slots:
             found.append(ticket)
             used[ticket.tenant] += 1
+            line[ticket.tenant] -= 1
             ranks[place] += 1
     return found
 
@@ -107,12 +110,22 @@ def _share(load: Load, tenant: str) -> float:
     return left / heads
 
 
-def rank(tier: str, held: int, right: float) -> int:
+def rank(tier: str, held: int, right: float, waiting: int = 1) -> int:
     """Of one place more: 0 within the right; then steps of standard deviations, for what is chance to one is much to
-    another."""
+    another.
+
+    Args: waiting: of the tenant, the one that gets the place among them.
+    """
     if tier == "flex":
         return FLEX
-    return max(0, min(FURTHEST, math.ceil(STEPS * (held + 1 - right) / (right + 1) ** 0.5)))
+    if held + 1 <= right:
+        return 0
+    return min(FURTHEST, math.ceil(STEPS * (held + max(1, waiting - CHANCE) - right) / (right + 1) ** 0.5))
+
+
+def line_of(tenant: str, waiting: Iterable[Ticket]) -> int:
+    """How many of a tenant wait."""
+    return sum(each.tenant == tenant for each in waiting)
 
 
 def averaged(value: float, used: int, seconds: float) -> float:

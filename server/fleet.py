@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.exceptions import RedisError
 
 from reverie.client.protocol import QueuePosition
@@ -85,7 +85,7 @@ class Fleet:
         finally:
             if self.redis is not None:
                 with contextlib.suppress(RedisError, OSError):
-                    await self.redis.aclose()
+                    await close(self.redis)
             if self._embedded is not None:
                 self._embedded.stop()
 
@@ -197,7 +197,8 @@ class Fleet:
         mine = Ticket(session, of.tenant, of.tier, max((each.since_s for each in tickets), default=0.0))
         turn = mine in fair.admitted([*tickets, mine], load)
         only_back = not turn and load.free(fair.FURTHEST) > 0  # where nothing is free the claim says why
-        return {"turn": turn, "only_back": only_back, "right": fair.right(load, of.tenant)}
+        waiting = 1 + fair.line_of(of.tenant, tickets)
+        return {"turn": turn, "only_back": only_back, "right": fair.right(load, of.tenant), "waiting": waiting}
 
     async def _reached(self, placement: Placement, claim: Callable[[], Awaitable[int]]) -> int:
         """As `claim`, but nobody is sent to a node that has just died."""
@@ -223,7 +224,8 @@ class Fleet:
                 mine = next(each for each in tickets if each.id == session)
                 if may and mine in fair.admitted(tickets, load):
                     with contextlib.suppress(AtCapacity):
-                        return await claim(turn=True, right=fair.right(load, of.tenant))
+                        right, waiting = fair.right(load, of.tenant), fair.line_of(of.tenant, tickets)
+                        return await claim(turn=True, right=right, waiting=waiting)
                 now = position(mine, tickets, load)
                 if ask.tell is None or now.queue_size > self._settings.queue:
                     raise _full(load, now.position)
@@ -272,3 +274,11 @@ def connect(url: str) -> Redis:
         return master
     client: Redis = Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
     return client
+
+
+async def close(client: Redis) -> None:
+    """With the connections to Sentinels that a client of `connect` has."""
+    await client.aclose()
+    if isinstance(client.connection_pool, SentinelConnectionPool):
+        for each in client.connection_pool.sentinel_manager.sentinels:
+            await each.aclose()

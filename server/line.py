@@ -63,6 +63,10 @@ class Line:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def of(self, tenant: str) -> int:
+        """How many of a tenant wait."""
+        return fair.line_of(tenant, self._waiting.values())
+
     @property
     def full(self) -> bool:
         return len(self._waiting) >= self._limit

@@ -194,8 +194,8 @@ class Node:
     def _holder(self, tenant: Tenant) -> Holder:
         """With the rank of one place more."""
         load = self._load_of_places()
-        rank = fair.rank(tenant.tier, load.used.get(tenant.name, 0), fair.right(load, tenant.name))
-        return Holder(tenant.name, tenant.tier, rank)
+        used, right = load.used.get(tenant.name, 0), fair.right(load, tenant.name)
+        return Holder(tenant.name, tenant.tier, fair.rank(tenant.tier, used, right, max(1, self.line.of(tenant.name))))
 
     def _load_of_places(self) -> Load:
         return self.use.load(self.settings.max_sessions, Counter(each.holder.rank for each in self.sessions))

@@ -76,6 +76,7 @@ class Placement:
     async def claim(
         self, session: str, of: Holder, model: str, asked: str, *, stay: bool = False, limit: int = 0,
         turn: bool = False, only_back: bool = False, right: float = math.inf,
+        waiting: int = 1,
     ) -> int:  # fmt: skip
         """Take a place at `asked`, the node that was asked, or learn where there is one: least loaded first, of all
         nodes or, where there are many, of sixteen at random.
@@ -88,12 +89,13 @@ class Placement:
             turn: whether it is this one's turn; else it finds nothing while anybody waits.
             only_back: take a place only if the session has one already.
             right: places of the tenant that nobody takes back.
+            waiting: of the tenant, this one among them.
         Returns: the rank of the place.
         Raises: Elsewhere; AtCapacity, Wait; NotReady if no node has the model; redis.RedisError.
         """
         asks = (
             session, of.tenant, model, asked, int(stay), limit, self._lease_ms, of.tier, int(turn), int(only_back),
-            min(right, 1e9),
+            min(right, 1e9), waiting,
         )  # fmt: skip
         answer, *rest = [_text(each) for each in await self._run(self._claim, *asks)]
         if answer == "tenant":

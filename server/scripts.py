@@ -5,7 +5,7 @@ from reverie.server import fair
 _SHARED = (
     f"""
 local HALF_LIFE_MS, STEPS, CROWD = {fair.HALF_LIFE_S * 1000:.0f}, {fair.STEPS}, {fair.CROWD}
-local FURTHEST, FLEX = {fair.FURTHEST}, {fair.FLEX}
+local FURTHEST, FLEX, CHANCE = {fair.FURTHEST}, {fair.FLEX}, {fair.CHANCE}
 """
     + """
 local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -105,7 +105,8 @@ return {lost, moved, urls}
 )
 
 # ARGV: prefix, session, tenant, model, node asked, whether to stay there, limit, ms of a lease, tier, whether it is
-# this one's turn, whether only a session that has a place may have one, places that nobody takes back from the tenant.
+# this one's turn, whether only a session that has a place may have one, places that nobody takes back from the tenant,
+# how many of the tenant wait, this one among them.
 # -> {'ok', node, url, rank} | {'tenant'} | {'taken'} | {'wait'} | {'full', slots}
 CLAIM = (
     _SHARED
@@ -113,6 +114,7 @@ CLAIM = (
 local session, tenant, model = ARGV[2], ARGV[3], ARGV[4]
 local asked, stay, limit, lease_ms = ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
 local tier, turn, only_back, right = ARGV[9], ARGV[10] == '1', ARGV[11] == '1', tonumber(ARGV[12])
+local waiting = tonumber(ARGV[13])
 local key, mine = prefix .. 'session:' .. session, prefix .. 'tenant:' .. tenant
 local owner = redis.call('HGET', key, 'node')
 local function take(id, url, rank)
@@ -136,7 +138,8 @@ if only_back and not owner then return {'wait'} end
 if not turn and not owner and living(prefix .. 'waiters') > 0 then return {'wait'} end
 bury_dead()
 local best, best_load, slots_in_all = nil, 2, 0
-local rank = math.max(0, math.min(FURTHEST, math.ceil(STEPS * (others + 1 - right) / math.sqrt(right + 1))))
+local beyond = others + math.max(1, waiting - CHANCE) - right
+local rank = others + 1 <= right and 0 or math.min(FURTHEST, math.ceil(STEPS * beyond / math.sqrt(right + 1)))
 if tier == 'flex' then rank = FLEX end
 local function weigh(id)
   local slots, url = serves(id, model)

@@ -97,7 +97,8 @@ class Run:
             if waited > 0 and ticket.id in self.told:
                 self.errors.append(abs(self.told[ticket.id] - waited) / VISIT_S)
             now = self._load()
-            rank = fair.rank(ticket.tier, now.used.get(ticket.tenant, 0), fair.right(load, ticket.tenant))
+            line = 1 + fair.line_of(ticket.tenant, (each for each, _ in self.waiting.values()))
+            rank = fair.rank(ticket.tier, now.used.get(ticket.tenant, 0), fair.right(load, ticket.tenant), line)
             heapq.heappush(self.leaving, (self.now + lasts, rank, ticket.tenant, self.use.began(ticket.tenant)))
 
     def wait_of(self, tenants: Iterable[str]) -> float:
@@ -124,7 +125,7 @@ def requests(seed: int, load: float) -> list[tuple[float, str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=12)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     rows = []

@@ -55,12 +55,13 @@ def test_no_more_are_admitted_than_there_are_places_and_a_free_place_finds_someb
     load = Load(slots, {"a": mine}, recent, ranks={0: mine})
     found = admitted(waiting, load)
     ranks = Counter({0: mine})
-    used = Counter({"a": mine})
+    used, line = Counter({"a": mine}), Counter(each.tenant for each in waiting)
     for ticket in found:
-        place = rank(ticket.tier, used[ticket.tenant], right(load, ticket.tenant))
+        place = rank(ticket.tier, used[ticket.tenant], right(load, ticket.tenant), line[ticket.tenant])
         assert sum(number for each, number in ranks.items() if each <= place) < slots
         ranks[place] += 1
         used[ticket.tenant] += 1
+        line[ticket.tenant] -= 1
     assert ranks.total() <= CROWD * slots
     assert len(set(found)) == len(found) and set(found) <= set(waiting)
     if slots > mine:
@@ -88,9 +89,14 @@ def test_a_burst_takes_what_nobody_uses_and_others_take_it_back_without_waiting(
 
 
 def test_a_little_more_is_much_for_who_used_little() -> None:
-    assert [rank("standard", held, 1.0) for held in (0, 1, 2, 8)] == [0, 3, 5, FURTHEST]
+    assert [rank("standard", held, 1.0) for held in (0, 1, 2, 8)] == [0, 3, 5, 17]
     assert [rank("standard", held, 8.0) for held in (7, 8, 9, 10)] == [0, 1, 2, 3]
     assert rank("flex", 0, 8.0) == FLEX
+
+
+def test_what_a_burst_takes_beyond_its_right_is_furthest_beyond_and_two_more_who_wait_are_chance() -> None:
+    assert [rank("standard", held, 1.0, 50 - held) for held in (0, 1, 8)] == [0, FURTHEST, FURTHEST]
+    assert [rank("standard", 4, 4.0, line) for line in (1, 2, 3, 4, 5)] == [2, 2, 2, 3, 5]
 
 
 def test_who_used_much_of_late_comes_later_and_priority_first() -> None:

@@ -33,7 +33,7 @@ from reverie.server import embedded, tls
 from reverie.server.access import Caller, Tenant
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, OutOfMinutes
-from reverie.server.fleet import Ask, Fleet, connect
+from reverie.server.fleet import Ask, Fleet, close, connect
 from reverie.server.journal import Journal
 from reverie.server.keys import SECONDS_S, Keys
 from reverie.server.node import Node
@@ -377,7 +377,7 @@ async def test_a_user_with_few_rights_a_sentinel_and_tls_lead_to_redis(tmp_path:
             client = await reached(url)
             with pytest.raises(ResponseError):
                 await client.set("other", "1")
-            await client.aclose()
+            await close(client)
         async with connect(
             f"rediss://node:word@127.0.0.1:{behind}/0"
         ) as stranger:  # nobody vouches for the certificate

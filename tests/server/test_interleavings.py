@@ -224,17 +224,18 @@ class Interleavings(RuleBasedStateMachine):
         sessions=st.lists(st.integers(0, 4), min_size=1, max_size=8),
         stay=st.booleans(),
         right=st.sampled_from(RIGHTS),
+        waiting=st.integers(1, 9),
     )
-    def claim_at_once(self, asked: str, sessions: list[int], stay: bool, right: float) -> None:
+    def claim_at_once(self, asked: str, sessions: list[int], stay: bool, right: float, waiting: int) -> None:
         async def place(session: int) -> tuple[str, int]:
             DONE["claims"] += 1
             claim = partial(self.placement.claim, str(session), Holder(tenant(session)), "nano")
             try:
-                return asked, await claim(asked, stay=stay, limit=TENANT_LIMIT, right=right)
+                return asked, await claim(asked, stay=stay, limit=TENANT_LIMIT, right=right, waiting=waiting)
             except Elsewhere as other:  # the client goes there
                 there = other.url.removeprefix("http://")
             try:
-                return there, await claim(there, stay=True, limit=TENANT_LIMIT, right=right)
+                return there, await claim(there, stay=True, limit=TENANT_LIMIT, right=right, waiting=waiting)
             except Elsewhere as other:
                 raise AssertionError(f"sent from {asked} to {there} and on to {other.url}") from None
 
@@ -334,7 +335,11 @@ def interleaving(number: int) -> None:
     steps = (
         lambda: machine.beat(node(), chance.random() < 1 / 3),
         lambda: machine.claim_at_once(
-            node(), [session() for _ in range(chance.randint(1, 8))], chance.random() < 0.5, chance.choice(RIGHTS)
+            node(),
+            [session() for _ in range(chance.randint(1, 8))],
+            chance.random() < 0.5,
+            chance.choice(RIGHTS),
+            chance.randint(1, 9),
         ),
         lambda: machine.end(session(), chance.random() < 0.5),
         lambda: machine.crash(node()),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from reverie.server import embedded
+from reverie.server import embedded, fair
 from reverie.server.embedded import EmbeddedRedis
 from reverie.server.errors import AtCapacity, Elsewhere, NotReady
 from reverie.server.keys import Keys
@@ -143,6 +143,14 @@ async def test_live_sessions_find_the_places_of_flex_ones_free_but_not_the_other
     await placement.release("2", "a")
     with pytest.raises(AtCapacity):
         await where(placement, "3", tier="flex")
+
+
+async def test_a_place_is_lent_to_one_of_a_burst_with_the_rank_of_the_whole_burst(placement: Placement) -> None:
+    await placement.beat(about("a", 9), {})
+    for held, (right, waiting) in enumerate([(1.0, 50), (3.0, 50), (2.0, 2), (2.0, 4), (2.0, 50)]):
+        claimed = await placement.claim(f"{held}", Holder("burst"), "nano", "a", right=right, waiting=waiting)
+        assert claimed == fair.rank("standard", held, right, waiting)
+    assert (await placement.look("nano"))[1].ranks == {0: 2, 2: 1, 6: 1, fair.FURTHEST: 1}
 
 
 async def test_what_is_beyond_a_right_is_found_free_by_who_is_less_beyond_and_goes_where_there_is_room(

@@ -24,11 +24,12 @@ SHARE := $(VENV)/share/reverie
 serve: $(VENV)/.serve $(SHARE)/.selfie
 	$(BIN)/reverie serve
 
-# Tests that compute run side by side, a file each; those with live peers one after the other, as they need the cores
+# Files of tests side by side: those that compute, then those with live peers, two at a time, as they wait a lot;
+# in the order of their names, for those with browsers come last
 test: $(VENV)/.dev $(SHARE)/.selfie
 	failed=0; \
 	OMP_NUM_THREADS=1 $(PYTEST) -n auto --maxprocesses 4 --dist loadfile $(COMPUTE) || failed=1; \
-	$(PYTEST) $(addprefix --ignore=,$(COMPUTE)) || failed=1; \
+	$(PYTEST) -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(COMPUTE)) || failed=1; \
 	exit $$failed
 
 dev: $(VENV)/.dev $(SHARE)/.selfie

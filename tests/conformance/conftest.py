@@ -13,11 +13,13 @@ import pytest
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))
+from rig.alone import alone  # noqa: E402
 from rig.decart import CACHE, installed  # noqa: E402
 from rig.node import Node, serve  # noqa: E402
 
 
 @cache
+@alone(CACHE / "environments.lock")
 def environment(requirement: str) -> Path:
     """The Python of a virtual environment with one package.  Raises RuntimeError with pip's last words.
 

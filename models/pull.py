@@ -20,10 +20,11 @@ KINDS = (".safetensors", ".json", ".txt", ".model")  # weights, settings, words 
 ALSO = ("readme.md", "license", "license.md", "license.txt")
 UNUSED = ("safety_checker", "feature_extractor_onnx", "onnx", "openvino")
 TINY = "vae_tiny"  # where a tiny autoencoder lies, which is used in place of the model's own
+INDEX = "model_index.json"
 ATTEMPTS = 5
 SPARE_BYTES = 200_000_000  # of disk that stays free
 
-Told = Callable[[str, int, int], None]  # the file, bytes that are here of all files, all bytes
+Told = Callable[[str, int, int], None]  # the file, bytes that are here of all files, all bytes; 0: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,31 @@ def pull(name: str, source: str, folder: Path, told: Told = lambda *_: None) -> 
     if done.is_dir():
         verify(done)
         return done
-    pieces = list(_pieces(name, source))
+    pieces = sorted(_pieces(name, source), key=lambda piece: piece.place != INDEX)  # what it is comes first
     part = done.with_name(f"{done.name}.part")
     part.mkdir(parents=True, exist_ok=True)
     _room(pieces, part)
-    digests, before, whole = {}, 0, sum(piece.file.size or 0 for piece in pieces)
+    sizes = [piece.file.size for piece in pieces]
+    digests, before, whole = {}, 0, 0 if None in sizes else sum(size or 0 for size in sizes)
     for piece in pieces:
         digests[piece.place] = fetch(piece, part, _counted(told, before, whole))
         before += (part / piece.place).stat().st_size
-    if (part / "model_index.json").is_file():
+        if piece.place == INDEX:
+            _streamed(part)
+    if (part / INDEX).is_file():
         folders.check(part)
     (part / hub.SUMS).write_text("".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())))
     part.rename(done)
     return done
+
+
+def _streamed(part: Path) -> None:
+    """Raises: ValueError, before the weights are fetched, if it brings code or is of a kind that is not streamed."""
+    try:
+        folders.kind(part)
+    except ValueError:
+        (part / INDEX).unlink()  # the source may mend it
+        raise
 
 
 def _counted(told: Told, before: int, whole: int) -> Callable[[str, int], None]:
@@ -106,7 +119,7 @@ def chosen(files: Iterable[File]) -> list[tuple[File, str]]:
     for path in by_path:
         if not path or path[0] == "/" or "\\" in path or "\0" in path or ".." in PurePosixPath(path).parts:
             raise ValueError(f"{path[:80]!r} leads out of the model's folder: nothing was fetched")
-    parts = "model_index.json" in by_path  # else one network lies in the folder itself
+    parts = INDEX in by_path  # else one network lies in the folder itself
     found = []
     for path, file in sorted(by_path.items()):
         where = PurePosixPath(path)
@@ -121,7 +134,7 @@ def chosen(files: Iterable[File]) -> list[tuple[File, str]]:
         elif ".fp16." not in where.name and ".non_ema." not in where.name:
             found.append((file, path))
     if not any(local.endswith(".safetensors") for _, local in found):
-        raise ValueError("it has no safetensors; other formats can run code and are not fetched")
+        raise ValueError("the model has no safetensors; other formats can run code and are not fetched")
     return found
 
 

@@ -18,8 +18,20 @@ PARTS = ("text_encoder", "text_encoder_2", "unet", "transformer", "vae")
 def check(folder: Path) -> str:
     """The pipeline's class name.
 
-    Raises: FileNotFoundError if it is no such folder; ValueError if it is damaged, brings code, holds weights that are
-    not safetensors, or is of a kind that is not streamed.
+    Raises: as `kind`; ValueError if it holds weights that are not safetensors.
+    """
+    name = kind(folder)
+    for part in ("text_encoder", network(name), "vae"):
+        if not any((folder / part).glob("*.safetensors")):
+            raise ValueError(f"{_title(folder)}/{part} has no safetensors; other formats can run code and are not read")
+    return name
+
+
+def kind(folder: Path) -> str:
+    """The pipeline's class name, by model_index.json alone.
+
+    Raises: FileNotFoundError if it is no such folder; ValueError if it is damaged, brings code, or is of a kind that is
+    not streamed.
     """
     index = folder / "model_index.json"
     if not index.is_file():
@@ -28,13 +40,16 @@ def check(folder: Path) -> str:
         found = json.loads(index.read_text())
         name = found["_class_name"]
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{folder.name}/model_index.json is damaged") from None
+        raise ValueError(f"{_title(folder)}/model_index.json is damaged") from None
     if not isinstance(name, str) or any(_foreign(value) for value in found.values()):
-        raise ValueError(f"{folder.name} brings code of its own, which is never run")
-    for part in ("text_encoder", network(name), "vae"):
-        if not any((folder / part).glob("*.safetensors")):
-            raise ValueError(f"{folder.name}/{part} has no safetensors; other formats can run code and are not read")
+        raise ValueError(f"{_title(folder)} brings code of its own, which is never run")
+    network(name)
     return name
+
+
+def _title(folder: Path) -> str:
+    """What people call the model, also while it is fetched."""
+    return folder.name.removesuffix(".part").replace("--", "/")
 
 
 def network(name: str) -> str:

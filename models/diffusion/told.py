@@ -16,7 +16,7 @@ from torch import Tensor
 
 from reverie.models.blend import Blend
 from reverie.models.diffusion import ask
-from reverie.models.diffusion.ask import Named
+from reverie.models.diffusion.ask import Mixed, Named
 from reverie.models.diffusion.lora import Loras
 from reverie.models.diffusion.smaller import Smaller
 from reverie.models.diffusion.words import Words, mix
@@ -54,7 +54,7 @@ class Told(ABC):
             self.wish(((normal(prompt), 1.0),))
 
     def picture(self, image: NDArray[np.uint8]) -> str:
-        raise ValueError(f"{self.name} takes no reference pictures")
+        raise ValueError(f"{self.name} takes no reference pictures; say in words what they show")
 
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._writer.enhance(prompt)
@@ -72,15 +72,21 @@ class Told(ABC):
         Raises: ValueError if it asks for what is not there.
         """
         asked = ask.mixed(look)
-        negative = any(text.negative for text, _ in asked.texts)
-        if asked.pictures or asked.controls or negative or asked.guidance != 1 or asked.steady:
-            raise ValueError(
-                f"{self.name} takes words and LoRAs alone: no pictures, controls, guidance or negative prompts"
-            )
+        self._only_words(asked)
         self._loras.check(asked.loras)
         return mix(
             [(Words(self.words(text.words, asked.loras)), share) for text, share in asked.texts]
         ).tokens, asked.loras
+
+    def _only_words(self, asked: Mixed) -> None:
+        """Raises: ValueError that names what these models have not."""
+        wanted = {
+            "reference pictures": asked.pictures, "<control:...>": asked.controls,
+            "negative prompts (--no)": any(text.negative for text, _ in asked.texts),
+            "--guidance": asked.guidance != 1, "--steady": asked.steady,
+        }  # fmt: skip
+        if missing := [name for name, there in wanted.items() if there]:
+            raise ValueError(f"{self.name} takes words and LoRAs alone, no {' and no '.join(missing)}")
 
     def wear(self, loras: Named) -> None:
         """From now on, these on the transformer; by the thread alone that steps the streams."""

@@ -64,8 +64,9 @@ def _pull(args: argparse.Namespace) -> int:
         def told(path: str, here: int, whole: int) -> None:
             nonlocal shown
             if path != shown and bar.disable:
-                print(f"fetching {path} ({here / 1e6:.1f} of {whole / 1e6:.1f} MB are here)", file=sys.stderr)
-            shown, bar.total, bar.n = path, whole, here
+                of = f" of {whole / 1e6:.1f}" if whole else ""  # a plain web folder does not tell sizes
+                print(f"fetching {path} ({here / 1e6:.1f}{of} MB are here)", file=sys.stderr)
+            shown, bar.total, bar.n = path, whole or None, here
             bar.set_description_str(path)
 
         folder = pull(args.name, args.source or settings.hub, settings.models_folder, told)

@@ -220,8 +220,9 @@ def test_what_is_not_there_or_not_safe_is_one_sentence(served: Hub, origin: Path
     with pytest.raises(ValueError, match="no safetensors"):
         pulling.chosen([File("config.json"), File("pytorch_model.bin")])
     (origin / "model_index.json").write_text(json.dumps(INDEX | {"unet": ["my_code", "Net"]}))
-    with pytest.raises(ValueError, match="code of its own"):
+    with pytest.raises(ValueError, match=r"^owner/fox brings code of its own"):
         pull("owner/fox", served.url, tmp_path)
+    assert not any("resolve" in path and path.endswith(".safetensors") for path, _ in served.asked)
 
 
 def test_too_little_disk_is_said_before_anything_is_fetched(

@@ -109,6 +109,14 @@ async def test_a_video_or_edit_model_serves(tiny: ModuleType, kind: str, tmp_pat
     async with served(folder, tmp_path) as url, call_at(url, "rainy Tokyo") as client:
         await client.until(lambda: client.heard("status", state="styled"), 60)
         await client.until(lambda: len(client.seen) > 3, 60)
+        await client.say(type="prompt", prompt="owl --no blur")
+        await client.until(lambda: client.heard("prompt_ack", success=False, prompt="owl --no blur"), 60)
+        await client.say(type="set_image", image_data=PNG)
+        await client.until(lambda: client.heard("set_image_ack", success=False), 60)
+        assert "no negative prompts" in str(client.told) and "takes no reference pictures" in str(client.told)
+        count = len(client.seen)
+        await client.until(lambda: len(client.seen) > count, 60)  # the look stays and goes on
+        assert client.told[-1]["type"] != "error"
 
 
 async def test_loras_controls_pictures_and_blends_are_asked_for_in_words(

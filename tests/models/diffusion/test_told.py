@@ -32,9 +32,13 @@ def test_words_are_read_once_and_of_the_last_prompts_kept() -> None:
     assert model.read.count(model.read[0]) == 2
 
 
-@pytest.mark.parametrize("asked", ["a fox <control:edges:1>", "a fox --no blur", "a fox --guidance 2"])
-def test_more_than_words_is_refused_by_name(asked: str) -> None:
-    with pytest.raises(ValueError, match="counting takes words and LoRAs alone"):
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [("a fox <control:edges:1>", "no <control:"), ("a fox --no blur", "no negative prompts .* and no --guidance"),
+     ("a fox --guidance 2", "no --guidance"), ("a fox --steady 0.3", "no --steady")],
+)  # fmt: skip
+def test_more_than_words_is_refused_by_name(asked: str, named: str) -> None:
+    with pytest.raises(ValueError, match=rf"counting takes words and LoRAs alone, {named}"):
         Counting().prepare(asked)
 
 

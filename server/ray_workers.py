@@ -1,15 +1,22 @@
-"""Workers of `reverie restyle` on Ray: one actor each.  They see the folders under the same names as we do."""
+"""Workers of `reverie restyle` and `index` on Ray: one actor each.  They see the folders under the same names as we do."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeVar
 
+from reverie.models.search import space
+from reverie.server import ray_cluster, segment
 from reverie.server.ray_cluster import needs
 from reverie.server.restyle import Job
+from reverie.server.search.footage import Due, Look, looked
 from reverie.server.shards import Shard, Shop, WorkerDied
 
 T = TypeVar("T")
+AHEAD = 2400  # instants of a file, ten minutes, that may wait for the one who writes
 
 
 class RayWorker:
@@ -42,3 +49,52 @@ class RayWorker:
 
         doing.future().add_done_callback(done)
         return told
+
+
+class Looker:
+    """What an actor that reads footage has."""
+
+    def __init__(self, source: str, segmenter: Path) -> None:
+        self._space = space.load(source)
+        self._segmenter = segment.Segmenter(segmenter) if segment.is_here(segmenter) else None
+
+    def look(self, path: Path, begin_s: float) -> Iterator[Look]:
+        yield from looked(self._space, path, begin_s, self._segmenter)
+
+
+class RayLookers:
+    """Actors that read footage: one file each at a time, given back in order."""
+
+    def __init__(self, address: str, count: int, source: str, segmenter: Path) -> None:
+        """Raises: ValueError if Ray is not there or count is below 0; 0 is as many as fit."""
+        if count < 0:
+            raise ValueError(f"workers must be 0 or more, got {count}")
+        self._ray = ray_cluster.connect(address)
+        actor = self._ray.remote(Looker).options(**needs("cpu"))
+        self._actors = [actor.remote(source, segmenter) for _ in range(count or ray_cluster.room(self._ray, "cpu"))]
+
+    def __call__(self, due: Iterator[Due]) -> Iterator[tuple[Due, Iterator[Look]]]:
+        idle, running = deque(self._actors), deque[tuple[Due, Any, Any]]()
+        while True:
+            while idle and (file := next(due, None)) is not None:
+                actor = idle.popleft()
+                look = actor.look.options(num_returns="streaming", _generator_backpressure_num_objects=AHEAD)
+                running.append((file, actor, look.remote(file.path.resolve(), file.begin_s)))
+            if not running:
+                return
+            file, actor, stream = running.popleft()
+            yield file, self._seen(file, stream)
+            idle.append(actor)
+
+    def close(self) -> None:
+        for actor in self._actors:
+            self._ray.kill(actor)
+
+    def _seen(self, file: Due, stream: Any) -> Iterator[Look]:
+        try:
+            for each in stream:
+                yield self._ray.get(each)
+        except self._ray.exceptions.RayActorError:
+            raise ChildProcessError(
+                f"the worker died at {file.path.name}; what is done stays done: run it again"
+            ) from None

@@ -42,6 +42,11 @@ def _index_options(commands: Commands) -> None:
     index = commands.add_parser("index", help="make existing videos and pictures findable")
     index.add_argument("folder", type=Path, metavar="FOLDER", help="or one file; what is known already is left out")
     index.add_argument("--tenant", default="local", help="whose moments they become (local)")
+    index.add_argument("--workers", type=int, default=0, help="on Ray: processes that read (one for two cores)")
+    index.add_argument(
+        "--ray", nargs="?", const="local", metavar="HOST:PORT",
+        help="let Ray's actors read, on a cluster or, without an address, on this machine",
+    )  # fmt: skip
     index.add_argument("--json", action="store_true")
     index.set_defaults(run=_index)
 
@@ -88,15 +93,23 @@ def _index(args: argparse.Namespace) -> int:
 
     settings, paths = from_environment(), footage.files(args.folder)
     place = segment.folder(settings.segmenter)
-    archive = open_archive(settings)
+    archive, lookers = open_archive(settings), None
+    if args.ray:
+        from reverie.server.ray_workers import RayLookers
+
+        lookers = RayLookers(args.ray, args.workers, settings.search_model, place)
+    elif args.workers:
+        raise ValueError("--workers is for --ray: without it one process reads")
     with tqdm(total=len(paths), unit="file", disable=not sys.stderr.isatty()) as bar:
 
         def told(path: Path, done_s: float, whole_s: float) -> None:
             bar.n = paths.index(path)
             bar.set_postfix_str(f"{path.name} at {done_s:.0f} s")
 
-        segmenter = segment.Segmenter(place) if segment.is_here(place) else None
-        report = footage.index(archive, args.tenant, paths, segmenter, told)
+        segmenter = segment.Segmenter(place) if segment.is_here(place) and not lookers else None
+        report = footage.index(archive, args.tenant, paths, segmenter, told, lookers)
+    if lookers:
+        lookers.close()
     archive.close()
     known = ", ".join(f"{count} {what}" for what, count in report.items())
     print(json.dumps(report) if args.json else f"{len(paths)} files: {known}")

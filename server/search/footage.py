@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -40,12 +40,47 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A file that is to be read, from a second on; its stamp tells whether it has changed since."""
+
+    path: Path
+    stamp: str
+    begin_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One instant of a file: the windows that it filled, each with a thumbnail (WebP)."""
+
+    at: float
+    whole_s: float  # length of the file at its first instant, else 0
+    windows: tuple[tuple[Window, bytes], ...]
+
+
+Looks = Callable[[Iterator[Due]], Iterator[tuple[Due, Iterator[Look]]]]  # who reads the files, here or elsewhere
+
+
 def index(
     archive: Archive, tenant: str, paths: list[Path], segmenter: Segmenter | None = None,
-    told: Told = lambda path, done, whole: None,
+    told: Told = lambda path, done, whole: None, looks: Looks | None = None,
 ) -> dict[str, int]:  # fmt: skip
     """Index files that are not yet, or have changed; how many files were read, known and damaged, and moments made."""
     report = {"read": 0, "known": 0, "damaged": 0, "moments": 0}
+    due = _due(archive, tenant, paths, report)
+    here = ((each, looked(archive.space, each.path, each.begin_s, segmenter)) for each in due)
+    for file, seen in looks(due) if looks else here:
+        try:
+            report["moments"] += _keep(archive, tenant, file, seen, told)
+            report["read"] += 1
+        except ValueError:
+            report["damaged"] += 1
+        # whole, or as far as it can be read
+        archive.journal(tenant).note_footage(str(file.path.resolve()), file.stamp, -1)
+    return report
+
+
+def _due(archive: Archive, tenant: str, paths: list[Path], report: dict[str, int]) -> Iterator[Due]:
     for path in paths:
         stamp = f"{path.stat().st_size}:{path.stat().st_mtime_ns}"
         before, done_ms = archive.journal(tenant).footage(str(path.resolve()))
@@ -55,13 +90,7 @@ def index(
         if before not in ("", stamp):
             archive.delete(tenant, session_of(path))
             done_ms = 0
-        try:
-            report["moments"] += _file(archive, tenant, path, stamp, done_ms / 1000, segmenter, told)
-            report["read"] += 1
-        except ValueError:
-            report["damaged"] += 1
-        archive.journal(tenant).note_footage(str(path.resolve()), stamp, -1)  # whole, or as far as it can be read
-    return report
+        yield Due(path, stamp, done_ms / 1000)
 
 
 def session_of(path: Path) -> str:
@@ -69,27 +98,29 @@ def session_of(path: Path) -> str:
     return f"file-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
 
 
-def _file(
-    archive: Archive, tenant: str, path: Path, stamp: str, begin_s: float, segmenter: Segmenter | None, told: Told
-) -> int:
-    """Raises ValueError where the file is damaged; what came before is kept."""
-    eye, merger, made, strips = Eye(archive.space, segmenter), Merger(session_of(path)), 0, 0
-    epoch, journal = path.stat().st_mtime, archive.journal(tenant)
-
-    def keep(window: Window, sight: Sight) -> None:
-        nonlocal made, strips
-        placed = replace(window, begin=epoch + window.begin, end=epoch + window.end, media_s=window.begin)
-        entry, fresh = merger.add(placed)
-        made, strips = made + fresh, 0 if fresh else strips + 1
-        archive.put(tenant, entry, {("source", strips): webp(sight.source)} if strips < STRIP else {})
-        journal.note_footage(str(path.resolve()), stamp, round(1000 * window.end))
-
+def looked(space: Space, path: Path, begin_s: float, segmenter: Segmenter | None) -> Iterator[Look]:
+    """What is in a file.  Raises ValueError where it is damaged."""
+    eye, at = Eye(space, segmenter), begin_s
     for sight in sights(path, begin_s):
-        for window, middle in eye.put(sight):
-            keep(window, middle)
-        told(path, sight.at, length_s(path) if sight.at == begin_s else 0.0)
+        at = sight.at
+        full = tuple((window, webp(middle.source)) for window, middle in eye.put(sight))
+        yield Look(at, length_s(path) if at == begin_s else 0.0, full)
     if (last := eye.finish()) is not None:
-        keep(*last)
+        yield Look(at, 0.0, ((last[0], webp(last[1].source)),))
+
+
+def _keep(archive: Archive, tenant: str, file: Due, seen: Iterator[Look], told: Told) -> int:
+    """Raises ValueError where the file is damaged; what came before is kept."""
+    merger, made, strips = Merger(session_of(file.path)), 0, 0
+    epoch, journal = file.path.stat().st_mtime, archive.journal(tenant)
+    for look in seen:
+        for window, thumbnail in look.windows:
+            placed = replace(window, begin=epoch + window.begin, end=epoch + window.end, media_s=window.begin)
+            entry, fresh = merger.add(placed)
+            made, strips = made + fresh, 0 if fresh else strips + 1
+            archive.put(tenant, entry, {("source", strips): thumbnail} if strips < STRIP else {})
+            journal.note_footage(str(file.path.resolve()), file.stamp, round(1000 * window.end))
+        told(file.path, look.at, look.whole_s)
     return made
 
 

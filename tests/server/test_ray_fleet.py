@@ -159,3 +159,22 @@ def test_a_folder_is_restyled_on_ray(ray: str, make_clip: Any, tmp_path: Path) -
     ]  # fmt: skip
     assert any("c.mp4 is not a video" in line for line in told.lines)
     assert (tmp_path / "out" / "a.mp4").stat().st_size > 1000
+
+
+@pytest.mark.timeout(300)
+def test_a_folder_is_indexed_on_ray_once_and_a_damaged_file_is_counted(
+    ray: str, make_clip: Any, tmp_path: Path
+) -> None:
+    for name in ("a.mp4", "c.mp4"):
+        make_clip(name)
+    (tmp_path / "b.mp4").write_bytes(b"no film at all")
+    reports = []
+    for _ in range(2):
+        told = start(
+            "-m", "reverie.server", "index", str(tmp_path), "--ray", ray, "--workers", "2", "--json",
+            REVERIE_DATA=str(tmp_path / "data"),
+        )  # fmt: skip
+        assert told.wait() == 0, told.lines
+        reports.append(json.loads(next(line for line in told.lines if line.startswith("{"))))
+    assert (reports[0]["read"], reports[0]["damaged"], reports[0]["known"]) == (2, 1, 0) and reports[0]["moments"] >= 2
+    assert reports[1] == {"read": 0, "known": 3, "damaged": 0, "moments": 0}

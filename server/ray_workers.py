@@ -1,4 +1,4 @@
-"""Workers of `reverie restyle` and `index` on Ray, one actor each; they see the folders under the same names as we do."""
+"""Workers of `reverie restyle` and `index` on Ray, one actor each.  They see folders under the same names as we do."""
 
 from __future__ import annotations
 

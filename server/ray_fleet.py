@@ -124,8 +124,8 @@ class RayFleet:
         target = self._scaler.wanted(seen, now)
         for _ in range(target - len(staying)):
             self._add(now, waiting)
-        if target < len(staying) and serving:
-            self._drain(min(serving, key=lambda each: (each.seen.sessions if each.seen else 0, -each.number)), now)
+        if target < len(staying):
+            self._shrink(staying, now)
 
     def close(self) -> None:
         """End all nodes; their clients are told."""
@@ -149,6 +149,15 @@ class RayFleet:
         self.members[number] = Member(number, made.remote(mine), now)
         if waiting:
             self._say(f"node {number} is added: {waiting} clients wait")
+
+    def _shrink(self, staying: list[Member], now: float) -> None:
+        """By one: what serves nobody yet, else the one with the fewest sessions."""
+        if coming := [each for each in staying if not each.serves]:
+            self._ray.kill(coming[-1].actor)
+            del self.members[coming[-1].number]
+            self._say(f"node {coming[-1].number} is not needed any more")
+        else:
+            self._drain(min(staying, key=lambda each: (each.seen.sessions if each.seen else 0, -each.number)), now)
 
     def _drain(self, member: Member, now: float) -> None:
         member.drains_until = now + self._wanted.drain_s

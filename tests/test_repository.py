@@ -175,7 +175,15 @@ def test_compose_runs_two_checked_nodes_and_what_they_need_for_this_machine_only
     known = {line.split("=")[0] for line in (ROOT / ".env.example").read_text().splitlines() if line[:8] == "REVERIE_"}
     for node in nodes:
         assert node["depends_on"]["redis"]["condition"] == "service_healthy"
-        assert "FROM python:3.11" in node["build"]["dockerfile_inline"]
+        made = node["build"]["dockerfile_inline"]
+        assert "FROM python:3.11" in made
+        copied = [line.split()[1:-1] for line in made.splitlines() if line.startswith("COPY") and "--from" not in line]
+        assert {each for names in copied for each in names} <= TOP - {
+            ".",
+            ".env",
+        }  # no secret of .env gets into the image
+        for volume in node["volumes"]:  # or Docker makes its folder for root alone
+            assert volume.split(":")[1] in next(line for line in made.splitlines() if "install -d -o reverie" in line)
         assert node["environment"]["REVERIE_HOST"] == "127.0.0.1"
         assert set(node["environment"]) <= known
     scraped = yaml.safe_load((ROOT / "server/deploy/prometheus.yml").read_text())["scrape_configs"][0]

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,10 @@ import websockets
 
 from reverie.server import embedded
 from reverie.server.embedded import EmbeddedRedis
+from reverie.server.ray_fleet import RayFleet, Wanted
+from reverie.server.ray_node import Look
+from reverie.server.scaling import Scaler
+from reverie.server.settings import Settings
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the package ray is not installed"),
@@ -178,3 +183,47 @@ def test_a_folder_is_indexed_on_ray_once_and_a_damaged_file_is_counted(
         reports.append(json.loads(next(line for line in told.lines if line.startswith("{"))))
     assert (reports[0]["read"], reports[0]["damaged"], reports[0]["known"]) == (2, 1, 0) and reports[0]["moments"] >= 2
     assert reports[1] == {"read": 0, "known": 3, "damaged": 0, "moments": 0}
+
+
+class Room:
+    """Stands for Ray on a cluster with room for two actors: the third stays pending."""
+
+    class exceptions:
+        RayActorError = ActorDiedError = KeyError
+
+    def __init__(self) -> None:
+        self.util, self.killed, self.made, self.drained = self, list[int](), 0, list[int]()
+
+    def list_named_actors(self) -> list[str]:
+        return []
+
+    def remote(self, kind: type) -> Any:
+        return self
+
+    def options(self, **told: Any) -> Any:
+        class Actor:
+            number = self.made
+            look = SimpleNamespace(remote=lambda: Actor.number)
+            drain = SimpleNamespace(remote=lambda: self.drained.append(Actor.number))
+
+        self.made += 1
+        return SimpleNamespace(remote=lambda settings: Actor)
+
+    def wait(self, asked: list[int], timeout: float) -> tuple[list[int], list[int]]:
+        return ([], asked) if asked[0] == 2 else (asked, [])
+
+    def get(self, asked: int) -> Look:
+        return Look(f"http://{asked}", 1, ready=True, fault="", sessions=3, waiting=0)
+
+    def kill(self, actor: Any) -> None:
+        self.killed.append(actor.number)
+
+
+def test_a_fleet_that_shrinks_ends_a_node_that_never_began_before_one_that_serves() -> None:
+    ray = Room()
+    fleet = RayFleet(ray, Settings(), Wanted(1, 3, 2, 10, 60), Scaler(1, 3, 10), False, lambda text: None)
+    for _ in range(3):
+        fleet._add(0.0, 0)
+    for now in (1.0, 2.0, 3.0, 14.0):
+        fleet.tick(now)
+    assert (ray.killed, ray.drained) == ([2], [])

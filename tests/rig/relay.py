@@ -54,4 +54,5 @@ def _copy(source: socket.socket, sink: socket.socket, seen: bytearray) -> None:
             sink.sendall(data)
     for end in (source, sink):
         with suppress(OSError):
-            end.close()
+            end.shutdown(socket.SHUT_RDWR)  # close alone says nothing while the other thread reads
+        end.close()

@@ -7,6 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def load(llm: str | None = None, steps: int = 1, path: Path | None = None) -> Na
     return Nano(network.eval().requires_grad_(False), language, steps, fast_dtype(), nearest.beside(path))
 
 
+@cache
 def fast_dtype() -> torch.dtype:
     """bfloat16 on a CPU with native bfloat16 products, else float32."""
     capabilities = torch.cpu.get_capabilities()

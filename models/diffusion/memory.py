@@ -27,14 +27,15 @@ class Need:
         return self.weights + self.work + self.streams + FIXED_BYTES
 
 
-def need(path: Path, each: int, precision: str = "", sessions: int = 1) -> Need:
+def need(path: Path, each: int, precision: str = "", sessions: int = 1, cpu: bool = False) -> Need:
     """Of a folder, by the headers and settings of its files.
 
     Args: each: bytes of a number.  precision: of precision.NAMES: large layers that take a byte.
+        cpu: convolutions are there twice (`packed.py`).
     Raises: ValueError if it is damaged.
     """
     parameters = folder.parameters(path) + folder.loras(path)
-    if each == 4:  # on a CPU
+    if cpu:
         parameters += folder.convolutions(path)
     eight, held = folder.large(path) if precision else 0, sizes.held(path, PIXELS, sessions)
     return Need((parameters - eight) * each + eight, held.work * each, held.stream * each * sessions, sessions)
@@ -45,16 +46,18 @@ def plan(path: Path, device: str, precision: str, sessions: int = 1) -> None:
 
     Raises: ValueError with the figures, and with what would fit.
     """
-    there, each = free(device), 4 if device == "cpu" else 2
+    from reverie.models.diffusion.precision import number
+
+    there, each, cpu = free(device), number(device).itemsize, device == "cpu"
     if there is None:
         return
-    tips, wanted = list[str](), need(path, each, precision, sessions)
+    tips, wanted = list[str](), need(path, each, precision, sessions, cpu)
     if wanted.total > there:
-        less = ((n, need(path, each, precision, n).total) for n in range(sessions - 1, 0, -1))
+        less = ((n, need(path, each, precision, n, cpu).total) for n in range(sessions - 1, 0, -1))
         fewer = next((found for found in less if found[1] <= there), None)
         if fewer:
             tips.append(f"with REVERIE_MAX_SESSIONS={fewer[0]} it needs {fewer[1] / GB:.1f} GB")
-        smaller = need(path, each, "int8", sessions).total
+        smaller = need(path, each, "int8", sessions, cpu).total
         if not precision and smaller <= there:
             tips.append(f"with REVERIE_PRECISION=int8 it needs {smaller / GB:.1f} GB")
     check(path.name, wanted, there, tips)

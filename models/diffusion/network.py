@@ -47,7 +47,7 @@ def load(path: Path, device: str, llm: str | None = None, skip: float = 0.0, bit
     Raises: FileNotFoundError, ValueError with one sentence; ValueError with the figures if it does not fit the device.
     """
     kind = folders.check(path)
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    dtype = precision.number(device)
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no CUDA device; --device cpu runs it slowly, nano runs on a CPU in real time")
     precision.check(bits, device, torch.cuda.get_device_capability() if device == "cuda" else None)

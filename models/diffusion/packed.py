@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reverie.models.nano import fast_dtype
+
 REORDER: Any = torch._C._nn.mkldnn_reorder_conv2d_weight  # torch's stub knows no shape of the input
 
 
@@ -37,9 +39,14 @@ class Packed(nn.Conv2d):
 
 
 def ready(input: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN can be asked directly: float32 on a CPU, and nobody wants gradients."""
+    """Whether oneDNN can be asked directly, and nobody wants gradients."""
     graded = torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad)
-    return input.dtype == weight.dtype == torch.float32 and not graded and not weight.is_inference()
+    return input.dtype == weight.dtype and known(weight) and not graded
+
+
+def known(weight: Tensor) -> bool:
+    """Whether oneDNN lays it out here: float32, or what this CPU multiplies quickly."""
+    return weight.dtype in (torch.float32, fast_dtype()) and not weight.is_inference()
 
 
 def pack(network: nn.Module, device: str) -> int:
@@ -57,4 +64,4 @@ def pack(network: nn.Module, device: str) -> int:
 def fits(layer: Any) -> bool:
     """Whether it is a plain convolution: no kind of its own, zeros around the picture."""
     plain = type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return plain and layer.weight.dtype == torch.float32 and not layer.weight.is_inference()
+    return plain and known(layer.weight)

@@ -1,6 +1,7 @@
-"""Weights of linear layers in eight bits, by torchao: half the memory, and on GPUs with such units more speed.
+"""What weights are made of: bfloat16 or float32, and linear layers in eight bits by torchao.
 
-Convolutions stay as they are: torchao has none in eight bits that a UNet gains from.
+Eight bits are half the memory, and on GPUs with such units more speed.  Convolutions stay as they are: torchao has none
+in eight bits that a UNet gains from.
 """
 
 from __future__ import annotations
@@ -10,9 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from reverie.models.nano import fast_dtype
+
 NAMES = ("", "int8", "fp8")  # "" is that of the device
 SMALLEST = 512  # sides of a layer from which on eight bits are worth their scales
 FP8_FROM = (8, 9)  # compute capability of the first GPUs with such units
+
+
+def number(device: str) -> torch.dtype:
+    """What a device's networks are in: bfloat16, but float32 on a CPU without products of it."""
+    return fast_dtype() if device == "cpu" else torch.bfloat16
 
 
 def check(precision: str, device: str, capability: tuple[int, int] | None) -> None:

@@ -5,7 +5,8 @@ smaller model.  All alternate in one process, a frame each a round; medians.  Ra
 `adapter_overhead` is the time of our step outside of its three networks, over the time inside of them, of the same frames.
 Ratios are medians over rounds of theirs to ours, of time and of processor time, and `best_ratio` that of the quickest frame of
 each, which other work on the machine disturbs least; above 1 ours is quicker.  At 512x512 a round takes over a minute on two
-cores without AVX512: --size 256 is a quarter of the work.  On a GPU (--device cuda) each runs in its own half precision;
+cores without AVX512: --size 256 is a quarter of the work.  All run in the numbers that ours takes by itself on the device,
+bfloat16 where it multiplies them quickly (--dtype); streamdiffusion on a GPU in its own half precision;
 `work_gb` is what its frame took beside the weights, `vram_gb` all of them together.
 """
 
@@ -28,6 +29,8 @@ try:
     import torch
     from clips import moving_camera
     from environment import environment, table
+
+    from reverie.models.diffusion.precision import number
 except ImportError as error:
     print(f"bench peers needs the package {error.name}: make dev", file=sys.stderr)
     sys.exit(2)
@@ -54,9 +57,8 @@ class Inside:
         return timed
 
 
-def build(device: str, size: int, without: set[str], inside: Inside) -> dict[str, peers.Run]:
+def build(device: str, dtype: torch.dtype, size: int, without: set[str], inside: Inside) -> dict[str, peers.Run]:
     """What is measured, by name.  Missing packages are said and left out."""
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
     made = peers.pipeline(device, dtype)
     theirs = peers.twin(made) if device == "cpu" else peers.twin(made).to(device, torch.float16)
     run, model = peers.ours(made, device)
@@ -65,7 +67,7 @@ def build(device: str, size: int, without: set[str], inside: Inside) -> dict[str
     makers = {
         "ours": lambda: run, "diffusers": lambda: peers.plain(theirs),
         "streamdiffusion": lambda: peers.streamdiffusion(theirs, size),
-        "openvino": lambda: peers.openvino(theirs, size, THREADS), "nano": peers.nano,
+        "openvino": lambda: peers.openvino(theirs, size, THREADS, dtype), "nano": peers.nano,
     }  # fmt: skip
     runs = {}
     for name, make in makers.items():
@@ -120,6 +122,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="sides of the picture, a multiple of 64 (512)")
     parser.add_argument("--rounds", type=int, default=3, help="frames of each that count (3)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="of all of them; otherwise the device's")
     parser.add_argument("--without", action="append", default=[], choices=PEERS, help="leave one out")
     args = parser.parse_args()
     if args.size % 64 or not 64 <= args.size <= 704 or args.rounds < 1:
@@ -130,7 +133,9 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
     wait = torch.cuda.synchronize if args.device == "cuda" else lambda: None
     inside = Inside(wait)
-    runs = build(args.device, args.size, set(args.without), inside)
+    dtype = getattr(torch, args.dtype) if args.dtype else number(args.device)
+    args.dtype = str(dtype).removeprefix("torch.")
+    runs = build(args.device, dtype, args.size, set(args.without), inside)
     frames = [cv2.resize(frame, (args.size, args.size)) for frame in moving_camera(args.rounds + 1)]
     report(args, measure(runs, frames, args.rounds, inside))
 
@@ -152,7 +157,8 @@ def report(args: argparse.Namespace, took: dict[str, list[Took]]) -> None:
     overhead = statistics.median((t.wall - t.inside) / t.inside for t in took["ours"])
     print(table(rows))
     found: dict[str, Any] = {
-        "bench": "peers", "environment": environment(), "device": args.device, "size": args.size,
+        "bench": "peers", "environment": environment(), "device": args.device, "dtype": args.dtype,
+        "size": args.size,
         "rounds": args.rounds, "rows": rows, "adapter_overhead": round(overhead, 4),
         **{f"ratio_{row['name']}": row["ratio"] for row in rows if row["name"] != "ours"},
     }  # fmt: skip

@@ -158,13 +158,15 @@ class Predict(torch.nn.Module):
         return self.unet(x, t, tokens, return_dict=False)[0]
 
 
-def openvino(made: Any, size: int, threads: int) -> Run:
-    """The three networks as OpenVINO compiles them for this CPU, in float32; what lies between them is ours."""
+def openvino(made: Any, size: int, threads: int, dtype: torch.dtype) -> Run:
+    """The three networks as OpenVINO compiles them for this CPU; what lies between them is ours, in float32."""
     import openvino as ov
 
     logging.getLogger("openvino").setLevel(logging.ERROR)
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
-    latent, tokens, t = torch.zeros(1, 4, size // 8, size // 8), _tokens(made), torch.tensor([500])
+    hint = {torch.float32: "f32", torch.bfloat16: "bf16"}[dtype]
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": hint}
+    latent, tokens, t = torch.zeros(1, 4, size // 8, size // 8), _tokens(made).float(), torch.tensor([500])
+    vae, unet = (copy.deepcopy(part).float() for part in (made.vae, made.unet))
     core = ov.Core()
 
     def compiled(module: torch.nn.Module, *example: torch.Tensor) -> Any:
@@ -173,9 +175,9 @@ def openvino(made: Any, size: int, threads: int) -> Run:
         graph.reshape({i: list(x.shape) for i, x in enumerate(example)})
         return core.compile_model(graph, "CPU", settings).create_infer_request()
 
-    encode = compiled(Parts(made.vae.encoder), torch.zeros(1, 3, size, size))
-    decode = compiled(Parts(made.vae.decoder), latent)
-    predict = compiled(Predict(made.unet), latent, t, tokens)
+    encode = compiled(Parts(vae.encoder), torch.zeros(1, 3, size, size))
+    decode = compiled(Parts(vae.decoder), latent)
+    predict = compiled(Predict(unet), latent, t, tokens)
     kept = float(made.scheduler.alphas_cumprod[500])
     noise = np.random.default_rng(1).standard_normal(latent.shape, np.float32)
     words = tokens.numpy()

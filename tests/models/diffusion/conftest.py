@@ -254,6 +254,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def exact() -> Iterator[None]:
+    """float32 on every CPU, as the loops that tests compare with; bfloat16 has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reverie.models.diffusion.precision.fast_dtype", lambda: torch.float32)
+        yield
+
+
 @pytest.fixture(scope="session")
 def turbo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One step, as SD-Turbo."""

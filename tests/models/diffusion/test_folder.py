@@ -33,7 +33,7 @@ def test_convolutions_that_a_cpu_keeps_twice_count(turbo: Path) -> None:
     model = load(turbo, "cpu")
     layers = [m for net in (model.unet, model.vae) for m in net.modules() if isinstance(m, Packed)]
     assert layers and folder.convolutions(turbo) == sum(m.weight.numel() for m in layers)
-    assert memory.need(turbo, 4).weights == 2 * memory.need(turbo, 2).weights + 4 * folder.convolutions(turbo)
+    assert memory.need(turbo, 4, cpu=True).weights == 2 * memory.need(turbo, 2).weights + 4 * folder.convolutions(turbo)
 
 
 def test_all_that_is_loaded_beside_a_pipeline_counts(full: Path) -> None:

@@ -1,4 +1,4 @@
-"""Eight bits."""
+"""bfloat16, and eight bits."""
 
 import shutil
 from pathlib import Path
@@ -46,6 +46,27 @@ def test_large_linear_layers_take_a_byte_a_weight_and_answer_nearly_the_same() -
     apart = (net[:3](x) - before).norm() / before.norm()
     assert 0 < apart < 0.02
     assert type(net[2].weight) is nn.Parameter and type(net[3].weight) is nn.Parameter
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers' schedulers
+@pytest.mark.parametrize("kind", ["turbo", "full", "wan", "lucy", "klein"])
+def test_in_bfloat16_a_model_paints_nearly_the_same(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert precision.check("", "cpu", None) is None
+    folder, shown = request.getfixturevalue(kind), []
+    look = "fox <lora:ink:0.5> <control:edges:0.5> --no blur --steady 0.3" if kind == "full" else "fox"
+    frames = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8).repeat(3, 0)
+    for dtype in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(precision, "fast_dtype", lambda dtype=dtype: dtype)
+        model = load(folder, "cpu")
+        stream, late = model.stream(), model.stream()
+        stream.start(look, seed=1)
+        shown.append(stream.step(frames).astype(int))
+        late.load(stream.save())
+        assert model.dtype == dtype and np.array_equal(late.step(frames[:1]), stream.step(frames[:1]))
+    apart = np.abs(shown[0] - shown[1])
+    assert 0 < apart.mean() < 0.06 * shown[0].std()
 
 
 def test_a_model_in_eight_bits_paints_nearly_the_same_and_refuses_loras(

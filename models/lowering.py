@@ -26,7 +26,7 @@ from reverie.kernels.tasks import (
 from reverie.models.parts import SOURCE_PADDED, Parts
 from reverie.models.quantise import F32, Layer, Quant
 
-TILE_WORK = 100_000_000  # operations of one task: about 0.1 ms on a core, a thousand times what a counter costs
+TILE_WORK = 30_000_000  # operations of one task: about 0.03 ms on a core, some hundred times what a counter costs
 QUERIES = 48  # of one attention task
 MEMORY = ("sink", "old", "recent", "now")
 

@@ -63,7 +63,7 @@ struct Unit {
                     _tile_loadd(7, w[1], 64);
                     _tile_dpbusd(1, 4, 7);
                 }
-                if (fetch) fetch->step(4);
+                if (fetch) fetch->step<2>(4);
                 if constexpr (Tall) {
                     _tile_loadd(5, at.start + k + side * at.stride, at.stride);
                     _tile_dpbusd(2, 5, 6);

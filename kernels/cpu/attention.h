@@ -14,7 +14,8 @@ struct Keys {
 
 // Products of `n` queries with all keys: [n][total].  Keys that do not exist get the least there is.
 template <class Unit>
-LANES_FN void score(const Keys* keys, const std::uint8_t* q, std::ptrdiff_t width, int n, std::int32_t* scores, int total) {
+LANES_FN void score(
+    const Keys* keys, const std::uint8_t* q, std::ptrdiff_t width, int n, std::int32_t* scores, int total, Fetch* fetch) {
     int column = 0;
     for (int s = 0; s < 5; column += keys[s].padded(), ++s) {
         for (int key = 0; key < keys[s].padded(); key += 2 * lanes) {
@@ -22,7 +23,7 @@ LANES_FN void score(const Keys* keys, const std::uint8_t* q, std::ptrdiff_t widt
             const int inside = key % tasks::block;
             const Segment segment{q, width, tasks::head, reinterpret_cast<const std::int8_t*>(block) + inside / lanes * 1024};
             const auto* zero = reinterpret_cast<const std::int32_t*>(block + 2 * tasks::block * tasks::head) + inside;
-            Unit::template multiply<2>(&segment, 1, 1024, zero, n, scores + column + key, total);
+            Unit::template multiply<2>(&segment, 1, 1024, zero, n, scores + column + key, total, fetch);
         }
         for (int i = 0; i < n; ++i)
             for (int k = keys[s].count; k < keys[s].padded(); ++k) scores[std::ptrdiff_t(i) * total + column + k] = -(1 << 30);
@@ -95,13 +96,13 @@ LANES_FN void attention(const tasks::Attention& t, const Context& at) {
                                     load<Floats>(at.at<float>(t.past) + h * tasks::head + k);
                 past[i] = reverie::total(dot) * (step * to_log2);
             }
-            score<Unit>(keys, q, width, n, scores, total);
+            score<Unit>(keys, q, width, n, scores, total, at.fetch);
             for (int i = 0; i < n; ++i)
                 mass[i] = weights_of(scores + std::ptrdiff_t(i) * total, 3 * blocks * tasks::block, total, step * step * to_log2,
                                      past[i], weights + std::ptrdiff_t(i) * total);
             for (int half = 0; half < 2; ++half) {
                 std::int32_t sums[Unit::pixels * 2 * lanes];
-                Unit::template multiply<2>(segments, n_segments, 1024, nullptr, n, sums);
+                Unit::template multiply<2>(segments, n_segments, 1024, nullptr, n, sums, 2 * lanes, at.fetch);
                 for (int s = 0; s < n_segments; ++s) segments[s].weight += half ? -2048 : 2048;
                 for (int i = 0; i < n; ++i) {
                     const float scale = t.scale / float(mass[i]);

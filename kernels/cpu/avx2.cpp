@@ -23,7 +23,7 @@ struct Pairs {
     template <int Wide>
     static void multiply(
         const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
-        std::ptrdiff_t row = Wide * lanes) {
+        std::ptrdiff_t row = Wide * lanes, Fetch* = nullptr) {
         static constexpr std::int32_t zeros[Wide * lanes] = {};
         Pieces pieces;
         const std::int32_t* from = bias ? bias : zeros;

@@ -43,7 +43,7 @@ void multiply_tile(
                 }
             }
             w += 16 * lanes;
-            if (fetch) fetch->step(2);
+            if (fetch) fetch->step<3>(3);
 #pragma GCC unroll 4
             for (int q = 0; q < (Pixels + 2) / 3; ++q) third[q] += 16;
         }

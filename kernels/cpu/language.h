@@ -59,21 +59,35 @@ LANES_FN float halve(const float* v, int width, std::uint8_t* high, std::uint8_t
     return top * (1.0f / 32767.0f);
 }
 
+// All positions' inputs, made by the first of a launch's tasks of this projection on a worker.
+LANES_FN const Kept& inputs(const tasks::Project& t, const Context& at) {
+    constexpr int margin = 64;  // bytes that a tile may read beyond the end
+    Kept& kept = *at.kept;
+    const auto *weight = at.at<void>(t.weight), *x = at.at<void>(t.x);
+    if (kept.launch == at.launch && kept.weight == weight && kept.x == x) return kept;
+    kept.launch = at.launch, kept.weight = weight, kept.x = x;
+    kept.bytes.resize(2 * std::size_t(t.count) * t.width + margin);
+    kept.steps.resize(t.count);
+    float* v = reinterpret_cast<float*>(at.scratch);
+    for (int n = 0; n < t.count; ++n) {
+        std::uint8_t* bytes = kept.bytes.data() + 2 * std::ptrdiff_t(n) * t.width;
+        prepare(t, at.at<float>(t.x) + std::ptrdiff_t(n) * t.width * (t.gated ? 2 : 1), at.at<float>(t.gain), v);
+        kept.steps[n] = halve(v, t.width, bytes, bytes + t.width);
+    }
+    return kept;
+}
+
 template <class Unit>
 LANES_FN void project(const tasks::Project& t, const Context& at) {
     constexpr int at_once = Unit::pixels / 2;  // positions
-    float* v = reinterpret_cast<float*>(at.scratch);
-    std::uint8_t* bytes = at.scratch + 4 * t.width;
     const std::int8_t* weight = at.at<std::int8_t>(t.weight);
     const std::int32_t* offset = at.at<std::int32_t>(t.sums);
-    const float *scale = at.at<float>(t.scale), *gain = at.at<float>(t.gain), *residual = at.at<float>(t.residual);
+    const float *scale = at.at<float>(t.scale), *residual = at.at<float>(t.residual);
+    const Kept& kept = inputs(t, at);
     for (int first = 0; first < t.count; first += at_once) {
         const int n = least(at_once, t.count - first);
-        float steps[at_once];
-        for (int i = 0; i < n; ++i) {
-            prepare(t, at.at<float>(t.x) + std::ptrdiff_t(first + i) * t.width * (t.gated ? 2 : 1), gain, v);
-            steps[i] = halve(v, t.width, bytes + 2 * i * t.width, bytes + (2 * i + 1) * t.width);
-        }
+        const float* steps = kept.steps.data() + first;
+        const std::uint8_t* bytes = kept.bytes.data() + 2 * std::ptrdiff_t(first) * t.width;
         for (int out = t.begin; out < t.end; out += 2 * lanes) {
             std::int32_t sums[Unit::pixels * 2 * lanes];
             const Segment segment{bytes, t.width, t.width, weight + std::ptrdiff_t(out) * t.width};

@@ -10,7 +10,7 @@
 namespace reverie {
 namespace {
 
-constexpr std::ptrdiff_t fetch_bytes = 1 << 20;  // ahead of use: half of a second-level cache
+constexpr std::ptrdiff_t fetch_bytes = 1 << 18;  // ahead of use: a quarter of a second-level cache
 constexpr int spins = 4000;  // about 20 us, then the processor is given away
 
 std::int64_t now_ns() {
@@ -60,7 +60,10 @@ void Instance::reset() {
 }
 
 Pool::Pool(const Path& path, int workers, bool pin) : path_(path), traces_(workers) {
-    for (int i = 0; i < workers; ++i) fetches_.push_back(std::make_unique<Fetch>());
+    for (int i = 0; i < workers; ++i) {
+        fetches_.push_back(std::make_unique<Fetch>());
+        kept_.push_back(std::make_unique<Kept>());
+    }
     for (int i = 0; i < workers; ++i)
         scratch_.push_back(static_cast<std::uint8_t*>(::operator new[](scratch_bytes, std::align_val_t(64))));
     for (int i = 0; i < workers; ++i)
@@ -124,8 +127,9 @@ double Pool::launch(const std::vector<Job>& jobs, Order order, double timeout_s,
 }
 
 void Pool::work(int worker) {
-    const Context context{nullptr, scratch_[worker], nullptr, {}};
+    Context context{nullptr, scratch_[worker], fetches_[worker].get(), kept_[worker].get(), 0, {}};
     for (std::uint32_t seen = 0;; ++seen) {
+        context.launch = seen + 1;
         for (int i = 0; i < spins && launches_.load(std::memory_order_acquire) == seen; ++i) pause();
         {
             std::unique_lock lock(mutex_);
@@ -227,7 +231,6 @@ void Pool::execute(const Job& job, int index, int worker, int number, const Cont
     const std::int64_t began = traced_ ? now_ns() : 0;
     Context own = context;
     own.table = instance.table.data();
-    own.fetch = fetches_[worker].get();
     own.mask = instance.mask;
     if (!path_.run(node.opcode, instance.program->records.data() + std::size_t(number) * tasks::record_bytes, own)) {
         unknown_ = int(node.opcode);

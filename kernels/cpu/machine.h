@@ -100,6 +100,7 @@ private:
     std::vector<std::thread> threads_;
     std::vector<std::uint8_t*> scratch_;
     std::vector<std::unique_ptr<Fetch>> fetches_;
+    std::vector<std::unique_ptr<Kept>> kept_;
     std::vector<std::vector<Event>> traces_;
     std::vector<Event> events_;
     std::vector<Job> jobs_;

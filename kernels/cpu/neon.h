@@ -15,7 +15,7 @@ struct Neon {
     template <int Wide>
     static void multiply(
         const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
-        std::ptrdiff_t row = Wide * lanes) {
+        std::ptrdiff_t row = Wide * lanes, Fetch* = nullptr) {
         for (int j = 0; j < Wide; ++j) {
             const std::int32_t* start = bias ? bias + j * lanes : nullptr;
             switch (count) {

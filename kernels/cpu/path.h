@@ -5,6 +5,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "tasks.h"
 
@@ -18,14 +19,23 @@ struct Fetch {
     const std::uint8_t *starts[most], *ends[most];
     int count = 0, taken = 0;
 
-    // Asks for `lines` cache lines, into the second level.
+    // Asks for `lines` cache lines, into a level of the caches: 3 is the first, 2 the second.
+    template <int Level>
     void step(int lines) {
         if (next >= end) {
             if (taken >= count) return;
             next = starts[taken], end = ends[taken], ++taken;
         }
-        for (int i = 0; i < lines; ++i, next += 64) __builtin_prefetch(next, 0, 2);
+        for (int i = 0; i < lines; ++i, next += 64) __builtin_prefetch(next, 0, Level);
     }
+};
+
+// The inputs of a projection as a worker's last task of it prepared them: its next tasks multiply the same.
+struct Kept {
+    std::uint32_t launch = 0;
+    const void *weight = nullptr, *x = nullptr;  // of which projection
+    std::vector<std::uint8_t> bytes;  // [count][2][width]
+    std::vector<float> steps;         // [count]
 };
 
 // Which of the picture's cells (16 x 16 pixels, a token) are made again; what the others had is kept.
@@ -53,6 +63,8 @@ struct Context {
     std::uint8_t* const* table;
     std::uint8_t* scratch;
     Fetch* fetch;
+    Kept* kept;
+    std::uint32_t launch;  // its number
     Mask mask;
 
     template <class T>

@@ -10,7 +10,7 @@ struct Unit {
     template <int Wide>
     static void multiply(
         const Segment* segments, int n, std::ptrdiff_t group, const std::int32_t* bias, int count, std::int32_t* sums,
-        std::ptrdiff_t row = Wide * lanes) {
+        std::ptrdiff_t row = Wide * lanes, Fetch* = nullptr) {
         constexpr int outs = Wide * lanes;
         for (int i = 0; i < count; ++i)
             for (int o = 0; o < outs; ++o) sums[i * row + o] = bias ? bias[o] : 0;

@@ -68,10 +68,10 @@ class Link:
             raise self.ended.result()
         waiting.result()
 
-    def _acknowledged(self, refusal: str | None) -> None:
+    def _acknowledged(self, refusal: str | None, code: str = "") -> None:
         if self._waiting:
             waiting = self._waiting.popleft()
-            waiting.set_result(None) if refusal is None else waiting.set_exception(BadRequest(refusal))
+            waiting.set_result(None) if refusal is None else waiting.set_exception(BadRequest(refusal, code))
 
     async def say(self, message: FromClient) -> None:
         with contextlib.suppress(ConnectionClosed):  # the reader tells why
@@ -107,8 +107,9 @@ class Link:
                 match message := read(text):
                     case Answer(sdp):
                         self._answer.set_result(sdp)
-                    case PromptAck() | SetImageAck() | SettingsAck() | RecordAck():
-                        self._acknowledged(None if message.success else message.error or "the server refused this")
+                    case PromptAck() | SetImageAck() | SettingsAck() | RecordAck() as ack:
+                        code = "" if isinstance(ack, RecordAck) else ack.error_type or ""
+                        self._acknowledged(None if ack.success else ack.error or "the server refused this", code)
                     case Failure(words, "bad_request"):
                         self._acknowledged(words)
                     case Failure():

@@ -138,6 +138,7 @@ class PromptAck:
     prompt: str
     success: bool
     error: str | None = None
+    error_type: str | None = None  # (ours) a stable code, as of the other acks
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class SetImageAck:
     type: ClassVar[str] = "set_image_ack"
     success: bool
     error: str | None = None
+    error_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class SettingsAck:
     type: ClassVar[str] = "settings_ack"
     success: bool
     error: str | None = None
+    error_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from reverie.client.protocol import (
     SettingsAck,
 )  # fmt: skip
 from reverie.server import references, room_door
-from reverie.server.errors import BadOffer, BadPicture, BadPrompt, NoMasks, PromptDenied
+from reverie.server.errors import BadOffer, BadPicture, BadPrompt, Declined
 from reverie.server.journal import Entry
 from reverie.server.node import Node
 from reverie.server.publisher import Publisher
@@ -63,7 +63,7 @@ class Conversation:
         self._kept: dict[Said, Said] = {}  # what is written down in place of what was said
         self._small = ""  # the reference picture, as it is written down
         self._picture_name = ""  # of the reference picture, if there is one
-        self._late: asyncio.Task[str | None] | None = None
+        self._late: asyncio.Task[Declined | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.visit = Visit(None, ())
         self._visual = b""
@@ -195,20 +195,20 @@ class Conversation:
         if not self._session.camera_at:
             self._send(Failure(NO_CAMERA, "no_camera"))
 
-    async def _again(self, visit: Visit) -> str | None:
+    async def _again(self, visit: Visit) -> Declined | None:
         for each in visit.said:
             if (error := await self._do(each)) is not None:
                 return error
         return None
 
-    async def _do(self, message: Prompt | SetImage | ChangeSettings) -> str | None:
+    async def _do(self, message: Prompt | SetImage | ChangeSettings) -> Declined | None:
         """What is wrong with it, if something is."""
         session = self._session
         try:
             match message:
                 case Prompt(prompt, enhance, parts, transition_s, mask):
                     if not prompt.strip() and not parts:
-                        return EMPTY
+                        return BadPrompt(EMPTY)
                     if self._picture_name and not parts:  # the picture stays
                         parts = (Part(self._picture_name, 1.0), Part(prompt, 1.0))
                     await session.set_prompt(prompt, enhance and not parts, parts, transition_s, mask)
@@ -222,8 +222,8 @@ class Conversation:
                         self._node.search.watch(session, index)
                     if tell_frames is not None:
                         session.screen.tells_frames = tell_frames
-        except (PromptDenied, BadPrompt, NoMasks, BadPicture) as refusal:
-            return str(refusal)
+        except Declined as refusal:
+            return refusal
         return None
 
     async def _set_image(self, image: str | None, reference: str | None, prompt: str, enhance: bool) -> None:
@@ -255,11 +255,12 @@ class Conversation:
             raise BadPicture(str(error)) from None
 
 
-def _acknowledged(message: Prompt | SetImage | ChangeSettings, error: str | None) -> FromServer:
+def _acknowledged(message: Prompt | SetImage | ChangeSettings, refusal: Declined | None) -> FromServer:
+    answer = (True,) if refusal is None else (False, str(refusal), refusal.code)
     match message:
         case Prompt(prompt):
-            return PromptAck(prompt, error is None, error)
+            return PromptAck(prompt, *answer)
         case SetImage():
-            return SetImageAck(error is None, error)
+            return SetImageAck(*answer)
         case _:
-            return SettingsAck(error is None, error)
+            return SettingsAck(*answer)

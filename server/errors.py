@@ -10,18 +10,27 @@ class ServiceError(Exception):
     close_code = 1011
 
 
-class PromptDenied(Exception):
-    """A prompt that this server's operator does not allow; ends nothing."""
+class Declined(Exception):
+    """What a client asked for is not done; ends nothing."""
+
+    code = "bad_request"
+    status = 400
+
+
+class PromptDenied(Declined):
+    """A prompt that this server's operator does not allow."""
+
+    code, status = "prompt_denied", 403
 
     def __str__(self) -> str:
         return "this server does not allow that prompt; the look stays as it was"
 
 
-class BadPrompt(Exception):
+class BadPrompt(Declined):
     """A prompt that asks for what the model has not; the look stays as it was."""
 
 
-class BadPicture(Exception):
+class BadPicture(Declined):
     """A reference picture that cannot be used; the look stays as it was."""
 
 
@@ -33,8 +42,10 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
-class NoMasks(Exception):
-    """A mask was asked for and the networks that find people are not here; ends nothing."""
+class NoMasks(Declined):
+    """A mask was asked for and the networks that find people are not here."""
+
+    code, status = "no_masks", 409
 
     def __str__(self) -> str:
         return "masks need the networks that find people, which are not here; `make serve` with npm installs them"

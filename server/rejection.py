@@ -13,7 +13,7 @@ def rejection(text: str, reason: str) -> FromServer:
     with suppress(ValueError):
         match holds.whole(text):
             case {"type": "prompt", "prompt": str(prompt)}:
-                return PromptAck(prompt, False, reason)
+                return PromptAck(prompt, False, reason, "bad_request")
             case {"type": "set_image"}:
-                return SetImageAck(False, reason)
+                return SetImageAck(False, reason, "bad_request")
     return Failure(reason, "bad_request")

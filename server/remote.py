@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from reverie.client.protocol import ChangeSettings, Prompt, parse
 from reverie.server.access import caller_of
-from reverie.server.errors import BadPrompt, NoMasks, PromptDenied
+from reverie.server.errors import Declined
 from reverie.server.node import Node
 
 MAX_BYTES = 20_000
@@ -49,12 +49,8 @@ async def prompt(request: Request) -> Response:
         await session.set_prompt(
             message.prompt, message.enhance_prompt, message.blend, message.transition_s, message.mask
         )
-    except PromptDenied as refusal:
-        return _failure(403, "prompt_denied", str(refusal))
-    except BadPrompt as refusal:
-        return _failure(400, "bad_request", str(refusal))
-    except NoMasks as refusal:
-        return _failure(409, "no_masks", str(refusal))
+    except Declined as refusal:
+        return _failure(refusal.status, refusal.code, str(refusal))
     return JSONResponse({"prompt": message.prompt})
 
 

@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from reverie.client.protocol import ChangeSettings, Prompt, parse
 from reverie.server.access import caller_of
-from reverie.server.errors import BadPrompt, Elsewhere, PromptDenied, Refused, ServiceError
+from reverie.server.errors import Declined, Elsewhere, Refused, ServiceError
 from reverie.server.ice import ice_servers
 from reverie.server.node import Node
 from reverie.server.preflight import ENDPOINT, RESOURCE
@@ -43,10 +43,8 @@ async def endpoint(request: Request) -> Response:
     except Elsewhere as other:
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"{other.url}{request.url.path}{query}", 307)
-    except PromptDenied as refusal:
-        return failure(Refused(403, "prompt_denied", str(refusal)))
-    except BadPrompt as refusal:
-        return failure(Refused(400, "bad_request", str(refusal)))
+    except Declined as refusal:
+        return failure(Refused(refusal.status, refusal.code, str(refusal)))
     except (Refused, ServiceError) as error:
         node.metrics.refused.labels(error.code).inc()
         return failure(error)

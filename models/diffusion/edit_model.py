@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reverie.models.diffusion.edit import EditStream
-from reverie.models.diffusion.sizes import EDIT_STEPS
-from reverie.models.diffusion.tokens import Seen, adapt
+from reverie.models.diffusion.sizes import EDIT_STEPS, REFERENCE
+from reverie.models.diffusion.smaller import resized
+from reverie.models.diffusion.tokens import PIXELS, Seen, adapt
 from reverie.models.diffusion.told import Told
+from reverie.models.picture import Picture, Pictures
 from reverie.models.stream import Frames
 
-CAMERA = 10  # where the camera's picture lies in the transformer's time
+CAMERA, PICTURE = 10, 20  # where the camera's picture and a reference lie in the transformer's time
 
 
 class EditModel(Told):
@@ -30,6 +33,8 @@ class EditModel(Told):
         self.transformer, self._vae = pipeline.transformer, pipeline.vae
         adapt(self.transformer)
         self.device, self.dtype = self.transformer.device, self.transformer.dtype
+        self.guides = not pipeline.config.is_distilled  # diffusers ignores guidance then
+        self.pictures = Pictures(((REFERENCE // PIXELS) ** 2, self.transformer.config.in_channels), self._tokens)
 
     def stream(self) -> EditStream:
         return EditStream(self)
@@ -47,12 +52,18 @@ class EditModel(Told):
 
     def ids(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
         """Places (N, 4) of the picture's tokens and of the camera's: time, row, column, word."""
+        return self._grid(rows, columns, 0), self._grid(rows, columns, CAMERA)
+
+    def picture_ids(self) -> Tensor:
+        """Places (R, 4) of a reference picture's tokens."""
+        return self._grid(REFERENCE // PIXELS, REFERENCE // PIXELS, PICTURE)
+
+    def _grid(self, rows: int, columns: int, time: int) -> Tensor:
         grid = torch.zeros(rows * columns, 4, dtype=torch.int64, device=self.device)
+        grid[:, 0] = time
         grid[:, 1] = torch.arange(rows, device=self.device).repeat_interleave(columns)
         grid[:, 2] = torch.arange(columns, device=self.device).repeat(rows)
-        camera = grid.clone()
-        camera[:, 0] = CAMERA
-        return grid, camera
+        return grid
 
     def predict(self, tokens: Tensor, sigma: float, words: Tensor, ids: Tensor, seen: Seen) -> Tensor:
         """Velocity of the tokens (1, A, C) that are there."""
@@ -69,6 +80,15 @@ class EditModel(Told):
         """The stream's fixed noise, the same for a seed on every machine."""
         made = np.random.Generator(np.random.Philox(seed)).standard_normal(tuple(like.shape), np.float32)
         return torch.from_numpy(made).to(like)
+
+    @torch.inference_mode()
+    def _tokens(self, image: Picture) -> NDArray[np.float32]:
+        """(R, C) of the middle of a reference picture, a square: a GPU's program is compiled for one size alone."""
+        height, width = image.shape[:2]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        square = resized(image[None, top : top + side, left : left + side], REFERENCE, REFERENCE)[0]
+        return np.ascontiguousarray(self.encode(square)[0].float().cpu().numpy())
 
     def encode(self, frame: Frames) -> Tensor:
         """Tokens (1, N, C) of a frame (H, W, 3)."""

@@ -7,20 +7,24 @@ import math
 from pathlib import Path
 from typing import Any
 
-# The part of a pipeline that denoises, by how its class name begins.
+# The part of a pipeline that denoises, by its class name; Wan's is the beginning of many, other libraries' too.
 NETWORKS = {
-    "StableDiffusion": "unet", "LatentConsistencyModel": "unet", "Wan": "transformer", "LucyEdit": "transformer",
-    "Flux2Klein": "transformer",
+    "StableDiffusionPipeline": "unet", "StableDiffusionImg2ImgPipeline": "unet",
+    "StableDiffusionXLPipeline": "unet", "StableDiffusionXLImg2ImgPipeline": "unet",
+    "LatentConsistencyModelPipeline": "unet", "LatentConsistencyModelImg2ImgPipeline": "unet",
+    "Flux2KleinPipeline": "transformer", "LucyEditPipeline": "transformer", "Wan": "transformer",
 }  # fmt: skip
+OTHER_WANS = "WanVACE", "WanImageToVideo", "WanAnimate"  # of other transformers, or shown more than words
 PARTS = ("text_encoder", "text_encoder_2", "unet", "transformer", "vae")
 
 
 def check(folder: Path) -> str:
     """The pipeline's class name.
 
-    Raises: as `kind`; ValueError if it holds weights that are not safetensors.
+    Raises: as `kind`; ValueError if it holds weights that are not safetensors, or its network is shown more.
     """
     name = kind(folder)
+    _check_channels(folder, name)
     for part in ("text_encoder", network(name), "vae"):
         if not any((folder / part).glob("*.safetensors")):
             raise ValueError(f"{_title(folder)}/{part} has no safetensors; other formats can run code and are not read")
@@ -44,7 +48,21 @@ def kind(folder: Path) -> str:
     if not isinstance(name, str) or any(_foreign(value) for value in found.values()):
         raise ValueError(f"{_title(folder)} brings code of its own, which is never run")
     network(name)
+    if found.get("transformer_2") not in (None, [None, None]):
+        raise ValueError(f"{_title(folder)} has two transformers, each for its own shares of noise; one is streamed")
     return name
+
+
+def _check_channels(folder: Path, name: str) -> None:
+    """A network for masks, or for a picture beside the noise, has more channels than it makes."""
+    config = settings(folder / network(name))
+    seen, made = config.get("in_channels"), config.get("out_channels")
+    allowed = (made, made and 2 * made) if name.startswith("LucyEdit") else (made,)
+    if seen and made and seen not in allowed:
+        raise ValueError(
+            f"{_title(folder)} is not streamed: its network sees {seen} channels and makes {made}, so it is shown a "
+            "mask or a picture beside the noise"
+        )
 
 
 def _title(folder: Path) -> str:
@@ -54,9 +72,10 @@ def _title(folder: Path) -> str:
 
 def network(name: str) -> str:
     """The part of such a pipeline that denoises.  Raises: ValueError if it is of a kind that is not streamed."""
-    found = next((part for kind, part in NETWORKS.items() if name.startswith(kind)), None)
+    wan = name.startswith("Wan") and not name.startswith(OTHER_WANS)
+    found = NETWORKS.get("Wan" if wan else name)
     if found is None:
-        raise ValueError(f"{name} is not streamed; {', '.join(f'{kind}*' for kind in NETWORKS)} are")
+        raise ValueError(f"{name} is not streamed; {', '.join(NETWORKS)} are")
     return found
 
 

@@ -17,6 +17,12 @@ def residual(plan: Schedule, x: Tensor, anchor: Tensor) -> Tensor:
     return plan.signal * noise - plan.noise * anchor if plan.velocity else noise
 
 
+def flow(x: Tensor, time: float, velocity: Tensor, anchor: Tensor, scale: float) -> Tensor:
+    """The same of a model of flow: x (1, ...) is (1 - time) clean + time noise, its velocity noise less clean."""
+    without = (x - anchor) / time
+    return without + scale * (velocity - without)
+
+
 def guided(plan: Schedule, x: Tensor, predicted: Tensor, anchor: Tensor, scale: float) -> Tensor:
     """The prediction, `scale` times as far from the residual; 1 leaves it as it is, bit for bit."""
     if scale == 1:

@@ -15,6 +15,7 @@ from reverie.models.diffusion import folder as folders
 LCM_STEPS = 4
 EDIT_STEPS = 4  # of a distilled edit model
 WORDS = 512  # tokens of a prompt, of models with a transformer
+REFERENCE = 384  # pixels of the sides at which an edit model sees a reference picture
 LATENTS = 3  # of a video's chunk
 SLOTS = 4  # chunks in a video's ring: the sink and three more
 LATENT, TOKEN = 8, 16  # pixels of a side
@@ -67,9 +68,10 @@ def _edit(folder: Path, pixels: int) -> Held:
     net, vae = folders.settings(folder / "transformer"), folders.settings(folder / "vae")
     width = int(net.get("num_attention_heads", 48)) * int(net.get("attention_head_dim", 128))
     layers = int(net.get("num_layers", 8)) + int(net.get("num_single_layers", 48))
-    tokens = WORDS + 2 * pixels / TOKEN**2
+    tokens = WORDS + (2 * pixels + REFERENCE**2) / TOKEN**2
     pictures = pixels * _first(vae.get("block_out_channels"), 128) * OTHER_VAE
-    return Held(max(tokens * width * FLUX, pictures), EDIT_STEPS * layers * 2 * tokens * width)
+    runs = EDIT_STEPS + (not folders.settings(folder, "model_index.json").get("is_distilled"))
+    return Held(max(tokens * width * FLUX, pictures), runs * layers * 2 * tokens * width)
 
 
 def _video(folder: Path, pixels: int) -> Held:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,14 +21,37 @@ from reverie.models.diffusion.lora import Loras
 from reverie.models.diffusion.smaller import Smaller
 from reverie.models.diffusion.words import Words, mix
 from reverie.models.diffusion.writer import Writer
+from reverie.models.picture import Pictures
 from reverie.models.prompt import normal
 from reverie.models.stream import Frames, StreamModel, one_by_one
 
 PROMPTS_KEPT = 64
 
 
+class Away(NamedTuple):
+    """What guidance leads away from."""
+
+    words: Tensor  # (1, L, D) of the negative prompt; of none, as in diffusers, if a look names none
+    scale: float  # above 1
+
+    def like(self, other: Away | None) -> bool:
+        return other is not None and self.words is other.words and self.scale == other.scale
+
+
+class Heard(NamedTuple):
+    """A look as the network is told it."""
+
+    words: Tensor  # (1, L, D); another tensor for other LoRAs
+    loras: Named = ()
+    away: Away | None = None
+    picture: Tensor | None = None  # (1, R, C) of reference pictures
+
+
 class Told(ABC):
-    """Words of prompts, kept; streams that step one by one; no pictures."""
+    """Words of prompts, kept; streams that step one by one."""
+
+    guides = False  # whether there are negative prompts and guidance
+    pictures: Pictures | None = None  # where the model takes them
 
     def __init__(self, pipeline: Any, path: Path, llm: str | None) -> None:
         """Args: pipeline: of diffusers, with a text encoder, a transformer and an autoencoder.  path: of its folder."""
@@ -54,7 +77,9 @@ class Told(ABC):
             self.wish(((normal(prompt), 1.0),))
 
     def picture(self, image: NDArray[np.uint8]) -> str:
-        raise ValueError(f"{self.name} takes no reference pictures; say in words what they show")
+        if self.pictures is None:
+            raise ValueError(f"{self.name} takes no reference pictures; say in words what they show")
+        return self.pictures.take(image)
 
     def enhance(self, prompt: str) -> Iterator[str]:
         return self._writer.enhance(prompt)
@@ -66,27 +91,38 @@ class Told(ABC):
     def counts(self) -> dict[str, int]:
         return self.smaller.counts()
 
-    def wish(self, look: Blend) -> tuple[Tensor, Named]:
-        """(1, L, D) of a look without the camera, and its LoRAs; another tensor for other LoRAs.
-
-        Raises: ValueError if it asks for what is not there.
-        """
+    def wish(self, look: Blend) -> Heard:
+        """Args: look: without the camera.  Raises: ValueError if it asks for what is not there."""
         asked = ask.mixed(look)
-        self._only_words(asked)
+        self._check(asked)
         self._loras.check(asked.loras)
-        return mix(
-            [(Words(self.words(text.words, asked.loras)), share) for text, share in asked.texts]
-        ).tokens, asked.loras
+        said = self._mixed([(text.words, share) for text, share in asked.texts] or [("", 1.0)], asked.loras)
+        away = None
+        if asked.guidance != 1:
+            negative = self._mixed([(text.negative, share) for text, share in asked.texts], asked.loras)
+            away = Away(negative, asked.guidance)
+        return Heard(said, asked.loras, away, self._seen(asked.pictures) if asked.pictures else None)
 
-    def _only_words(self, asked: Mixed) -> None:
-        """Raises: ValueError that names what these models have not."""
+    def _mixed(self, prompts: Sequence[tuple[str, float]], loras: Named) -> Tensor:
+        return mix([(Words(self.words(prompt, loras)), share) for prompt, share in prompts]).tokens
+
+    def _seen(self, pictures: Named) -> Tensor:
+        """(1, R, C), between several by their shares; one picture is always seen as it is."""
+        assert self.pictures is not None
+        whole = sum(share for _, share in pictures)
+        tokens = sum(self.pictures[name] * np.float32(share / whole) for name, share in pictures)
+        like = next(self._pipeline.transformer.parameters())
+        return torch.from_numpy(np.asarray(tokens))[None].to(like)
+
+    def _check(self, asked: Mixed) -> None:
+        """Raises: ValueError that names what this model has not."""
         wanted = {
-            "reference pictures": asked.pictures, "<control:...>": asked.controls,
-            "negative prompts (--no)": any(text.negative for text, _ in asked.texts),
-            "--guidance": asked.guidance != 1, "--steady": asked.steady,
+            "reference pictures": asked.pictures and self.pictures is None, "<control:...>": asked.controls,
+            "negative prompts (--no)": not self.guides and any(text.negative for text, _ in asked.texts),
+            "--guidance": not self.guides and asked.guidance != 1, "--steady": asked.steady,
         }  # fmt: skip
         if missing := [name for name, there in wanted.items() if there]:
-            raise ValueError(f"{self.name} takes words and LoRAs alone, no {' and no '.join(missing)}")
+            raise ValueError(f"{self.name} takes no {' and no '.join(missing)}")
 
     def wear(self, loras: Named) -> None:
         """From now on, these on the transformer; by the thread alone that steps the streams."""

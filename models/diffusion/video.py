@@ -4,7 +4,8 @@ A chunk is twelve frames.  Its work is cut into turns, one a frame, so that no f
 become a latent when they are there; each turn makes one denoising step, or puts the chunk into the ring, or decodes a
 latent.  What is shown lies twelve frames behind.  The first frame is a chunk of its own, standing still, and the
 ring's sink: it is shown until the first moving chunk is done, so that no frame is unstyled.
-With `skip`, places that rest are not made again (`resting.py`).
+With `skip`, places that rest are not made again (`resting.py`).  A negative prompt is asked once a chunk, at its first
+step (`guidance.py`), over the same past.
 
 With another look the past is told anew in turns that are left over: the chunks of the ring go through the network with
 the new words, without noise (LongLive's recache), so that the old look does not linger.
@@ -21,9 +22,11 @@ from torch import Tensor
 
 from reverie.models.blend import Blend, blend, styled
 from reverie.models.diffusion.ask import Named
+from reverie.models.diffusion.guidance import flow
 from reverie.models.diffusion.resting import Resting
 from reverie.models.diffusion.ring import Ring
 from reverie.models.diffusion.sizes import LATENTS
+from reverie.models.diffusion.told import Away
 from reverie.models.stream import Frames, check, check_start
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class VideoStream:
 
     _words: Tensor | None  # of the look; None without one
     _loras: Named
+    _away: Away | None  # None: without guidance
     _ring: Ring | None  # the past; None before the first frame
     _past: Features  # of the encoder
     _future: Features  # of the decoder
@@ -67,6 +71,8 @@ class VideoStream:
     _rest: Resting | None  # which places rest; None: all are made
     _worn: Tensor | None  # the words it is made with
     _put_on: Named  # and the LoRAs
+    _led: Away | None  # and what it is led away from
+    _anchor: Tensor  # clean latents that this made of its first step
     _made: list[Tensor]  # latents to decode
     _ready: deque[Frames]  # to be shown
     _kept: list[tuple[Tensor, Tensor]]  # latents of the ring's chunks, made and of the camera, the sink first
@@ -94,7 +100,8 @@ class VideoStream:
             raise RuntimeError("start the stream before it changes its look")
         prompts, share = styled(look)
         shown = bool(prompts) and self._strength > 0
-        self._words, self._loras = self.model.wish(prompts) if shown else (None, ())
+        heard = self.model.wish(prompts) if shown else None
+        self._words, self._loras, self._away = heard[:3] if heard else (None, (), None)
         self.look, self._share = look, self._strength * share
 
     def step(self, frames: Frames) -> Frames:
@@ -139,7 +146,8 @@ class VideoStream:
         self._past, self._future = model.codec.fresh()
         self._before, self._waiting, self._moved = frame, [], []
         self._rest = Resting(model.seen(frame[None])[0], model.side, model.skip) if model.skip > 0 else None
-        self._x, self._worn = torch.empty(0), None
+        self._x, self._anchor = torch.empty(0), torch.empty(0)
+        self._worn, self._led = None, None
         self._ready = deque()
         still = np.repeat(frame[None], FRAMES, 0)
         self._latents = [model.encode(still[:1] if n == 0 else still, self._past) for n in range(LATENTS)]
@@ -157,8 +165,10 @@ class VideoStream:
         apart = sum(self._moved) / len(self._moved) if self._moved else 0.0
         self._noise = noisiness(apart, self._noise)
         self._source, self._latents, self._moved = torch.cat(self._latents, 2), [], []
-        self._rested, self._active = self._x, self._places(anew=self._words is not self._worn)
+        led = self._led is self._away or (self._away is not None and self._away.like(self._led))
+        self._rested, self._active = self._x, self._places(anew=self._words is not self._worn or not led)
         self._turns, self._worn, self._put_on = self.model.steps + LATENTS, self._words, self._loras
+        self._led = self._away
 
     def _places(self, anew: bool) -> Tensor | None:
         """Tokens of the chunk to make (A,); None for all.  Args: anew: with another look, or none before."""
@@ -195,12 +205,18 @@ class VideoStream:
         """The chunk's clean latents as the network sees them after another step; where it rests, those before."""
         if self._active is not None and not len(self._active):
             return self._rested
-        assert self._ring is not None and self._worn is not None and self._noise is not None
+        ring = self._ring
+        assert ring is not None and self._worn is not None and self._noise is not None
         begin = self._share * (1.0 if self.model.edits else self._noise)
         time = begin * (1 - step / self.model.steps)
         fixed = self.model.fixed(self._seed, self._number, step, self._source)
         noisy = (1 - time) * (self._x if step else self._source) + time * fixed
-        velocity = self.model.velocity(noisy, time, self._worn, self._ring, self._source, active=self._active)
+        said = lambda words: self.model.velocity(noisy, time, words, ring, self._source, active=self._active)
+        velocity = said(self._worn)
+        if self._led is not None:
+            if step == 0:
+                self._anchor = noisy - time * said(self._led.words)
+            velocity = flow(noisy, time, velocity, self._anchor, self._led.scale)
         made = noisy - time * velocity
         return made if self._active is None else torch.where(self.model.net.at(self._active, made), made, self._rested)
 

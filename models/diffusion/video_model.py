@@ -30,6 +30,8 @@ EDIT_STEPS = 4  # of a model that edits: it begins with noise alone
 class VideoModel(Told):
     """Text encoder, transformer and autoencoder of a diffusers WanPipeline."""
 
+    guides = True
+
     def __init__(self, pipeline: Any, path: Path, llm: str | None = None, skip: float = 0.0) -> None:
         """Args: skip: a place that differs less (levels of 255) for a whole chunk is not made again; 0 makes all."""
         super().__init__(pipeline, path, llm)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from reverie.models.blend import Blend, blend
 from reverie.models.diffusion.resting import Resting
+from reverie.models.diffusion.told import Away
 
 if TYPE_CHECKING:
     from reverie.models.diffusion.video import VideoStream
@@ -49,6 +50,9 @@ def save(stream: VideoStream) -> bytes:
             words = getattr(stream, f"_{name}")
             if words is not None and words is not stream._words:
                 kept[name] = words
+        if stream._led is not None:
+            facts["led"] = stream._led.scale
+            kept |= {"led": stream._led.words, "anchor": stream._anchor}
         if stream._active is not None:
             kept |= {"active": stream._active, "rested": stream._rested}
         if stream._rest is not None:
@@ -101,12 +105,22 @@ def _restore(stream: VideoStream, kept: dict[str, Tensor], facts: dict[str, Any]
     pairs = ((kept[f"made.{n}"], kept[f"camera.{n}"]) for n in range(sum(name.startswith("made.") for name in kept)))
     stream._kept = [(made.to(model.device), source.to(model.device)) for made, source in pairs]
     stream._put_on = tuple((str(name), float(scale)) for name, scale in facts["put_on"])
+    stream._led, stream._anchor = _led(stream, kept, facts)
     stream._number, stream._new = int(facts["number"]), None
     stream._active, stream._rested = (
         (kept["active"].to(model.device), kept["rested"].to(model.device)) if "active" in kept else (None, stream._x)
     )
     stream._rest = _resting(model, kept, facts)
     stream._ring = ring
+
+
+def _led(stream: VideoStream, kept: dict[str, Tensor], facts: dict[str, Any]) -> tuple[Away | None, Tensor]:
+    if "led" not in facts:
+        return None, torch.empty(0)
+    led = Away(kept["led"].to(stream.model.device), float(facts["led"]))
+    now = stream._away
+    same = now is not None and now.scale == led.scale and torch.equal(now.words, led.words)
+    return now if same else led, kept["anchor"].to(stream.model.device)
 
 
 def _resting(model: VideoModel, kept: dict[str, Tensor], facts: dict[str, Any]) -> Resting | None:

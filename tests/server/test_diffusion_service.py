@@ -25,6 +25,7 @@ from reverie.server.settings import Settings
 
 HELPERS = Path(__file__).parents[1] / "models" / "diffusion" / "conftest.py"
 PNG = base64.b64encode(cv2.imencode(".png", np.full((32, 32, 3), 90, np.uint8))[1].tobytes()).decode()
+STAYS = "the look stays as it was"
 KINDS = "sdxl-turbo", "sdxs", "lcm", "lcm-lora-sd", "lcm-lora-sdxl"
 
 
@@ -109,11 +110,20 @@ async def test_a_video_or_edit_model_serves(tiny: ModuleType, kind: str, tmp_pat
     async with served(folder, tmp_path) as url, call_at(url, "rainy Tokyo") as client:
         await client.until(lambda: client.heard("status", state="styled"), 60)
         await client.until(lambda: len(client.seen) > 3, 60)
-        await client.say(type="prompt", prompt="owl --no blur")
-        await client.until(lambda: client.heard("prompt_ack", success=False, prompt="owl --no blur"), 60)
-        await client.say(type="set_image", image_data=PNG)
-        await client.until(lambda: client.heard("set_image_ack", success=False), 60)
-        assert "no negative prompts" in str(client.told) and "takes no reference pictures" in str(client.told)
+        for prompt, taken, missing in (
+            ("owl --no blur", kind != "klein", "no negative prompts (--no) and no --guidance"),
+            ("owl <control:edges:1> --steady 0.2", False, "no <control:...> and no --steady"),
+        ):
+            await client.say(type="prompt", prompt=prompt)
+            refused = {} if taken else {"error_type": "bad_request", "error": f"tiny-{kind} takes {missing}; {STAYS}"}
+            await client.until(
+                lambda p=prompt, t=taken, r=refused: client.heard("prompt_ack", success=t, prompt=p, **r), 60
+            )
+        await client.say(type="set_image", image_data=PNG, prompt="owl")
+        refused = {} if kind == "klein" else {
+            "error_type": "bad_request", "error": f"tiny-{kind} takes no reference pictures; say in words what they show"
+        }  # fmt: skip
+        await client.until(lambda: client.heard("set_image_ack", success=kind == "klein", **refused), 60)
         count = len(client.seen)
         await client.until(lambda: len(client.seen) > count, 60)  # the look stays and goes on
         assert client.told[-1]["type"] != "error"

@@ -11,9 +11,9 @@ from reverie.server.rejection import rejection
 @pytest.mark.parametrize(
     ("sent", "answer"),
     [
-        ({"type": "prompt", "prompt": "x" * 5000}, PromptAck("x" * 5000, False, "no")),
+        ({"type": "prompt", "prompt": "x" * 5000}, PromptAck("x" * 5000, False, "no", "bad_request")),
         ({"type": "prompt", "prompt": 5}, Failure("no", "bad_request")),
-        ({"type": "set_image", "image_data": 5}, SetImageAck(False, "no")),
+        ({"type": "set_image", "image_data": 5}, SetImageAck(False, "no", "bad_request")),
         ({"type": "offer"}, Failure("no", "bad_request")),
         ([], Failure("no", "bad_request")),
     ],

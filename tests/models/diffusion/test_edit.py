@@ -39,6 +39,69 @@ def test_a_frame_is_what_the_pipeline_of_diffusers_makes(model: EditModel, klein
     assert ours.std() > 1
 
 
+def test_a_reference_picture_is_the_second_of_the_pipeline(model: EditModel, klein: Path) -> None:
+    from diffusers import Flux2KleinPipeline
+
+    theirs = Flux2KleinPipeline.from_pretrained(klein)
+    theirs.set_progress_bar_config(disable=True)
+    frame, stream, plain = clip(1), model.stream(), model.stream()
+    seen = np.random.default_rng(3).integers(0, 256, (384, 384, 3), np.uint8)
+    stream.start([(model.picture(seen), 1.0), ("make it rain", 1.0)], seed=5)
+    plain.start("make it rain", seed=5)
+    ours = stream.step(frame)[0]
+    noise = model.fixed(5, torch.zeros(1, 24, 16)).transpose(1, 2).unflatten(2, (4, 6))
+    made = theirs(
+        prompt="make it rain", image=[Image.fromarray(frame[0]), Image.fromarray(seen)], num_inference_steps=4,
+        guidance_scale=1.0, latents=noise, height=64, width=96, output_type="np",
+    ).images[0]  # fmt: skip
+    assert np.abs(ours - made * 255).max() <= 1.5
+    assert np.abs(ours.astype(int) - plain.step(frame)[0]).max() > 3
+
+
+def test_a_reference_picture_is_kept_beside_tokens_and_travels_with_the_stream(klein: Path) -> None:
+    first, second = clip(1)[0], clip(1)[0].copy()
+    second[:16, :16] = 255 - second[:16, :16]
+    model, other = load(klein, "cpu", skip=4.0), load(klein, "cpu", skip=4.0)
+    stream, late, wide = model.stream(), other.stream(), np.zeros((40, 80, 3), np.uint8)
+    stream.start(model.picture(wide), seed=1)
+    stream.step(first[None])
+    with pytest.raises(ValueError, match="there is no reference picture"):
+        late.start(stream.look)
+    late.load(stream.save())
+    shown = stream.step(second[None])
+    assert 0 < stream.work_saved < 1 and np.array_equal(shown, late.step(second[None]))
+
+
+def test_a_model_that_is_not_distilled_is_guided_as_diffusers_does(klein: Path, tmp_path: Path) -> None:
+    from diffusers import Flux2KleinPipeline
+
+    theirs = Flux2KleinPipeline.from_pretrained(klein, is_distilled=False)
+    theirs.set_progress_bar_config(disable=True)
+    theirs.save_pretrained(tmp_path / "base")
+    model, frame = load(tmp_path / "base", "cpu"), clip(1)
+    model.steps = 1
+    noise = model.fixed(5, torch.zeros(1, 24, 16)).transpose(1, 2).unflatten(2, (4, 6))
+    for options, negative in (("--guidance 3", ""), ("--no blur --guidance 3", "blur")):
+        stream = model.stream()
+        stream.start(f"make it rain {options}", seed=5)
+        made = theirs(
+            prompt="make it rain", image=Image.fromarray(frame[0]), num_inference_steps=1, guidance_scale=3.0, latents=noise,
+            negative_prompt_embeds=theirs.encode_prompt(negative)[0], height=64, width=96, output_type="np",
+        ).images[0]  # fmt: skip
+        assert np.abs(stream.step(frame)[0] - made * 255).max() <= 1.5
+    model.steps = 4
+    whole, late, plain, one = (model.stream() for _ in range(4))
+    whole.start("make it rain --no blur")
+    whole.step(frame)
+    late.load(whole.save())
+    plain.start("make it rain")
+    one.start("make it rain --guidance 1")
+    assert np.array_equal(whole.step(frame), late.step(frame))
+    assert np.array_equal(plain.step(frame), one.step(frame)) and not np.array_equal(
+        plain.step(frame), late.step(frame)
+    )
+
+
 def test_without_skip_each_frame_is_made_as_if_it_were_the_first(model: EditModel) -> None:
     frames, stream, fresh = clip(2), model.stream(), model.stream()
     for each in (stream, fresh):
@@ -82,5 +145,5 @@ def test_the_contract_holds(model: EditModel) -> None:
     assert np.array_equal(late.step(frames), frames)
     with pytest.raises(ValueError, match="not a saved stream"):
         late.load(b"something else")
-    with pytest.raises(ValueError, match="words and LoRAs alone"):
+    with pytest.raises(ValueError, match="tiny-klein takes no negative prompts"):
         model.prepare("fox --no blur")

@@ -69,6 +69,31 @@ def test_code_of_the_folder_is_refused(copy: Path, entries: dict[str, object]) -
         folder.check(copy)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["StableDiffusion3Pipeline", "StableDiffusionInpaintPipeline", "WanVACEPipeline", "WanImageToVideoPipeline",
+     "WanAnimatePipeline", "Flux2KleinInpaintPipeline", "Wa"],
+)  # fmt: skip
+def test_kinds_that_are_much_like_streamed_ones_are_refused(copy: Path, name: str) -> None:
+    change(copy, _class_name=name)
+    with pytest.raises(ValueError, match=f"{name} is not streamed; StableDiffusionPipeline, .*, Wan are"):
+        folder.check(copy)
+
+
+def test_networks_that_are_shown_more_are_refused(copy: Path, wan: Path, lucy: Path, tmp_path: Path) -> None:
+    assert folder.check(lucy) == "LucyEditPipeline"  # its network sees the camera beside the noise
+    two = Path(shutil.copytree(wan, tmp_path / "two"))
+    change(two, transformer_2=["diffusers", "WanTransformer3DModel"])
+    with pytest.raises(ValueError, match="two has two transformers"):
+        folder.check(two)
+    for path, part in ((copy, "unet"), (Path(shutil.copytree(wan, tmp_path / "more")), "transformer")):
+        config = path / part / "config.json"
+        known = json.loads(config.read_text())
+        config.write_text(json.dumps(known | {"in_channels": 36}))
+        with pytest.raises(ValueError, match=f"sees 36 channels and makes {known['out_channels']}"):
+            folder.check(path)
+
+
 def test_other_kinds_and_damage_are_one_sentence(copy: Path, tmp_path: Path) -> None:
     change(copy, _class_name="AudioLDMPipeline")
     with pytest.raises(ValueError, match="AudioLDMPipeline is not streamed"):

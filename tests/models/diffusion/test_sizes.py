@@ -29,7 +29,7 @@ def test_a_video_stream_keeps_what_was_planned(wan: Path) -> None:
 def test_an_edit_stream_keeps_what_was_planned(klein: Path) -> None:
     model = load(klein, "cpu")
     stream = model.stream()
-    stream.start("fox")
+    stream.start(model.picture(clip(1)[0]))
     stream.step(clip(1))
     kept = sum(x.numel() for layers in stream._steps for layer in layers for x in layer)
     assert sizes.held(klein, 64 * 96, 1).stream == kept

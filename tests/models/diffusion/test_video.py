@@ -56,6 +56,35 @@ def test_chunks_are_what_a_plain_loop_makes(model: VideoModel) -> None:
     assert np.abs(shown[25].astype(int) - expected[2][0]).max() <= 1
 
 
+@torch.inference_mode()
+def test_a_negative_prompt_leads_away_from_what_it_makes_of_the_first_step(model: VideoModel) -> None:
+    frames, stream, plain, one = clip(1), model.stream(), model.stream(), model.stream()
+    stream.start("fox --no blur --guidance 3", seed=4)
+    shown = stream.step(frames)
+    past, _ = model.codec.fresh()
+    still = np.repeat(frames, 4, 0)
+    source = torch.cat([model.encode(part, past) for part in (still[:1], still, still)], 2)
+    ring, words, negative, x = model.ring(32, 48), model.words("fox"), model.words("blur"), source
+    for step in range(2):
+        time = STILL * (1 - step / 2)
+        x = (1 - time) * x + time * model.fixed(4, 0, step, source)
+        said = model.net(x, time, words, ring)
+        if step == 0:  # as WanPipeline does: noise_uncond + guidance_scale * (noise_pred - noise_uncond)
+            other = model.net(x, time, negative, ring)
+            anchor, x = x - time * other, x - time * (other + 3 * (said - other))
+        else:
+            x = anchor + 3 * (x - time * said - anchor)
+    assert torch.allclose(stream._x, x, atol=1e-4)
+    plain.start("fox", seed=4)
+    one.start("fox --guidance 1", seed=4)
+    assert np.array_equal(plain.step(frames), one.step(frames)) and not np.array_equal(plain.step(frames), shown)
+
+
+def test_guidance_without_a_negative_prompt_leads_away_from_no_words(model: VideoModel) -> None:
+    away = model.wish((("fox --guidance 2", 1.0),)).away
+    assert away is not None and away.words is model.words("") and away.scale == 2
+
+
 def test_cuts_do_not_change_a_bit(model: VideoModel) -> None:
     frames, whole, cut = clip(20), model.stream(), model.stream()
     for stream in (whole, cut):

@@ -8,15 +8,16 @@ import pytest
 from reverie.models.diffusion.network import load
 
 
-@pytest.mark.parametrize("kept_at", [18, 24])  # between chunks; in the middle of one's work
+@pytest.mark.parametrize("kept_at", [18, 24, 25, 26])  # between chunks; in the middle of one's work
 @pytest.mark.parametrize("skip", [0.0, 4.0])
-def test_a_saved_stream_goes_on_identically(wan: Path, kept_at: int, skip: float) -> None:
+@pytest.mark.parametrize("look", ["fox", "fox --no blur"])
+def test_a_saved_stream_goes_on_identically(wan: Path, kept_at: int, skip: float, look: str) -> None:
     model, frames = load(wan, "cpu", skip=skip), np.random.default_rng(0).integers(0, 256, (38, 64, 96, 3), np.uint8)
     if skip:  # all but a corner rests
         frames[:, 16:] = frames[0, 16:]
         frames[:, :16, 16:] = frames[0, :16, 16:]
     whole, late = model.stream(), model.stream()
-    whole.start("fox", seed=1)
+    whole.start(look, seed=1)
     whole.step(frames[:kept_at])
     late.load(whole.save())
     expected = whole.step(frames[kept_at:])

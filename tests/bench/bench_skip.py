@@ -38,6 +38,7 @@ def compare(model: nano_kernel.Nano, clip: Clip) -> dict[str, float]:
     for frame in clip[1:]:
         shown = []
         for threshold, stream in streams.items():
+            model.skip = threshold  # a stream asks for it at each frame
             began = time.perf_counter()
             shown.append(stream.step(frame[None])[0].astype(np.float32))
             times[threshold].append((time.perf_counter() - began) * 1000)

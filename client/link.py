@@ -29,6 +29,7 @@ from reverie.client.protocol import (
     FromServer,
     GenerationEnded,
     Media,
+    MediaAck,
     Offer,
     Prompt,
     PromptAck,
@@ -57,6 +58,7 @@ class Link:
         self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[ReverieError] = asyncio.get_running_loop().create_future()
         self.over_socket: OverSocket | None = None
+        self._media: tuple[Sequence[MediaStreamTrack], Callable[[MediaStreamTrack], None]] | None = None
 
     async def ask(self, message: Prompt | SetImage | ChangeSettings | Record) -> None:
         """Send, and wait until the server has taken it.  Raises: BadRequest with its words; ConnectionLost."""
@@ -86,10 +88,18 @@ class Link:
             raise self.ended.result()
         await peer.setRemoteDescription(RTCSessionDescription(self._answer.result(), "answer"))
 
-    async def switch(self, camera: MediaStreamTrack, on_track: Callable[[MediaStreamTrack], None]) -> None:
-        """From now on the pictures go this way."""
-        await self.say(Media(CODEC))
-        self.over_socket = OverSocket(self._send, camera, on_track)
+    async def switch(self, sources: Sequence[MediaStreamTrack], on_track: Callable[[MediaStreamTrack], None]) -> None:
+        """From now on pictures and sound go this way.  Args: sources: camera and microphone, if there is one."""
+        self._media = sources, on_track
+        await self.say(Media(CODEC, len(sources) > 1))
+
+    def _switched(self, sound: bool) -> None:
+        if self._media is None or self.over_socket is not None:
+            return
+        (camera, *microphones), on_track = self._media
+        for each in microphones if not sound else ():  # a node of an older version
+            each.stop()
+        self.over_socket = OverSocket(self._send, camera, next(iter(microphones), None) if sound else None, on_track)
 
     async def _send(self, data: bytes) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -116,6 +126,8 @@ class Link:
                         reason = error_from(message)
                     case GenerationEnded(_, why) if why != "disconnect":
                         reason = ReverieError(f"the session ended: {why}", why)
+                    case MediaAck(_, sound):
+                        self._switched(sound)
                     case Candidate() | None:
                         pass
                 if message is not None:
@@ -165,7 +177,7 @@ async def link(
 
     async def open_media() -> None:
         if way == "websocket":
-            return await mine.switch(sources()[0], on_track)
+            return await mine.switch(sources(), on_track)
         settled = _watched(peer, mine)
         for track in sources():
             sender = peer.addTrack(track)
@@ -183,7 +195,7 @@ async def link(
         if way == "webrtc":
             return mine.end(MediaFailed("the video connection failed; a firewall may block it"))
         await peer.close()
-        await mine.switch(sources()[0], on_track)
+        await mine.switch(sources(), on_track)
 
     try:
         yield mine, open_media

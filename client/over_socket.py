@@ -1,4 +1,4 @@
-"""The SDK's end of pictures over the control WebSocket: its camera goes out as H.264, what is shown comes back."""
+"""The SDK's end of media over the control WebSocket: its camera goes out as H.264, its microphone as Opus."""
 
 from __future__ import annotations
 
@@ -12,8 +12,21 @@ from typing import Any
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from reverie.client.opus import OPUS_HZ, Encoder
 from reverie.client.rate import Budget
-from reverie.client.socket_media import CLOCK_HZ, KEYFRAME, PICTURE, RECEIVED, Incoming, Packet, Window, pack, unpack
+from reverie.client.socket_media import (
+    CLOCK_HZ,
+    KEYFRAME,
+    PICTURE,
+    RECEIVED,
+    SOUND,
+    Incoming,
+    IncomingSound,
+    Packet,
+    Window,
+    pack,
+    unpack,
+)  # fmt: skip
 
 CODEC = "H264"
 HEADROOM, LEAST = 1.5, 0.25  # x264 follows rates up to what it was opened for; below a quarter of it, it is opened anew
@@ -23,9 +36,11 @@ class OverSocket:
     """It ends with `close`."""
 
     def __init__(
-        self, send: Callable[[bytes], Awaitable[None]], camera: MediaStreamTrack, on_track: Callable[[Incoming], None]
-    ) -> None:
-        self._send, self._camera = send, camera
+        self, send: Callable[[bytes], Awaitable[None]], camera: MediaStreamTrack, microphone: MediaStreamTrack | None,
+        on_track: Callable[[MediaStreamTrack], None],
+    ) -> None:  # fmt: skip
+        """Args: microphone: None also where the server takes no sound."""
+        self._send, self._camera, self._microphone = send, camera, microphone
         self._window, self._budget = Window(), Budget()
         self._outbox: asyncio.Queue[Packet] = asyncio.Queue()  # bounded by the windows of both sides
         self._wanted = True  # a keyframe
@@ -34,6 +49,10 @@ class OverSocket:
         self._shown = Incoming(CODEC, self._outbox.put_nowait)
         on_track(self._shown)
         self._tasks = [asyncio.create_task(self._film()), asyncio.create_task(self._write())]
+        self._heard = None if microphone is None else IncomingSound()
+        if microphone is not None and self._heard is not None:
+            on_track(self._heard)
+            self._tasks.append(asyncio.create_task(self._listen(microphone)))
 
     def hear(self, data: bytes) -> None:
         """A binary message of the server.  Raises: ValueError."""
@@ -44,12 +63,17 @@ class OverSocket:
             self._window.received(packet.timestamp)
         elif packet.kind == KEYFRAME:
             self._wanted = True
+        elif self._heard is not None:
+            self._heard.put(packet)
 
     def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         self._shown.stop()
         self._camera.stop()
+        for sound in (self._microphone, self._heard):
+            if sound is not None:
+                sound.stop()
 
     async def _write(self) -> None:
         while True:
@@ -67,6 +91,16 @@ class OverSocket:
                 self._budget.spend(time.monotonic(), 8 * len(packet.data), bitrate)
                 self._window.sent(packet.timestamp, len(packet.data))
                 self._outbox.put_nowait(packet)
+
+    async def _listen(self, microphone: MediaStreamTrack) -> None:
+        loop, encoder = asyncio.get_running_loop(), Encoder()
+        with suppress(MediaStreamError):
+            while True:
+                frame: Any = await microphone.recv()
+                encoded = await loop.run_in_executor(None, encoder.encode, frame)
+                for each in [] if self._window.stuck else encoded:
+                    at = round(each.timestamp * CLOCK_HZ / OPUS_HZ)
+                    self._outbox.put_nowait(Packet(SOUND, at, data=each.payloads[0]))
 
     def _encode(self, frame: av.VideoFrame, bitrate: int) -> Packet:
         assert frame.pts is not None and frame.time_base is not None

@@ -93,10 +93,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Client (ours), instead of an offer or after one that failed: pictures are binary messages, see socket_media."""
+    """Client (ours), instead of an offer or after one that failed: media are binary messages, see socket_media."""
 
     type: ClassVar[str] = "media"
     codec: str  # VP8 or H264, both ways
+    sound: bool = False  # whether the client has a microphone, and hears
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class MediaAck:
 
     type: ClassVar[str] = "media_ack"
     codec: str
+    sound: bool = False  # whether sound goes too; older nodes know of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +320,7 @@ def parse(text: str | bytes) -> FromClient:
         case "media":
             if body.get("codec") not in ("VP8", "H264"):
                 raise ValueError(f"codec must be VP8 or H264, got {str(body.get('codec'))[:40]!r}")
-            return Media(body["codec"])
+            return Media(body["codec"], holds.flag(body, "sound"))
         case "livekit_join":
             return _livekit_join(body)
         case str() as other:

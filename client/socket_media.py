@@ -1,8 +1,10 @@
-"""Pictures over the control WebSocket, where UDP is closed: packets, what is on its way, and a track of what comes.
+"""Media over the control WebSocket, where UDP is closed: packets, what is on its way, and tracks of what comes.
 
 A packet is a header of 8 bytes in network order: kind (u8), 1 for a keyframe else 0 (u8), two zero bytes, time of the
-picture in 1/90000 s (u32); then, of a picture, VP8 or H.264 (Annex B).  Who receives a picture says so, and who has 8
-of them on their way waits: TCP would keep seconds of them.
+picture or of the first sample in 1/90000 s (u32); then, of a picture, VP8 or H.264 (Annex B), of sound, one packet of
+Opus.  Who receives a picture says so, and who has 8 of them on their way waits: TCP would keep seconds of them.  Sound
+needs no receipt, but is left out while a picture has been on its way for a second.  To a client its times are those of
+the camera's pictures: what was taken together has one time.  From a client they may lie anywhere.
 """
 
 from __future__ import annotations
@@ -16,17 +18,22 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from aiortc.codecs.opus import OpusDecoder
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from reverie.client.opus import OPUS_HZ
 from reverie.client.rate import RateControl
 
 HEADER = struct.Struct("!BBxxI")
-PICTURE, RECEIVED, KEYFRAME = range(3)  # a picture; its receipt, with its time; a keyframe is wanted
+PICTURE, RECEIVED, KEYFRAME, SOUND = range(4)  # a picture; its receipt, with its time; a keyframe is wanted; sound
 DECODERS = {"VP8": "vp8", "H264": "h264"}
 CLOCK_HZ, WRAP = 90_000, 1 << 32
-MAX_PICTURE = 4_000_000  # bytes
+LIMITS = {PICTURE: 4_000_000, SOUND: 4_000}  # bytes; all other packets have none
 WINDOW = 8  # pictures on their way
 UNREAD = 64  # that a peer without manners may leave with us
+SOUNDS_A_SECOND = 100  # packets; the rest is lost
+STUCK_S = 1.0
 REPORT_S = 1.0
 
 
@@ -44,13 +51,16 @@ def pack(packet: Packet) -> bytes:
 
 def unpack(data: bytes) -> Packet:
     """Raises: ValueError, with a sentence for the peer."""
-    if len(data) < HEADER.size or data[0] > KEYFRAME or data[1] > 1:
+    if len(data) < HEADER.size or data[0] > SOUND or data[1] > 1:
         raise ValueError(
-            f"a binary message begins with a header of {HEADER.size} bytes of kind 0 to 2, got {data[:8].hex()}"
+            f"a binary message begins with a header of {HEADER.size} bytes of kind 0 to 3, got {data[:8].hex()}"
         )
     kind, keyframe, timestamp = HEADER.unpack_from(data)
-    if (kind == PICTURE) != (len(data) > HEADER.size) or len(data) > MAX_PICTURE:
-        raise ValueError(f"a picture has 1 to {MAX_PICTURE} bytes, other packets none, got {len(data) - HEADER.size}")
+    size, limit = len(data) - HEADER.size, LIMITS.get(kind, 0)
+    if not min(1, limit) <= size <= limit:
+        raise ValueError(
+            f"a picture has 1 to {LIMITS[PICTURE]} bytes, sound 1 to {LIMITS[SOUND]}, other packets none, got {size}"
+        )
     return Packet(kind, timestamp, bool(keyframe), data[HEADER.size :])
 
 
@@ -75,6 +85,11 @@ class Window:
         self.control.silent(time.monotonic())
         self._sent[timestamp % WRAP] = time.monotonic()
         self._bits += 8 * size
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the link stands still, or cannot keep up: more would only come later."""
+        return bool(self._sent) and time.monotonic() - next(iter(self._sent.values())) > STUCK_S
 
     def received(self, timestamp: int) -> None:
         """TCP keeps the order: what was sent before it has come as well."""
@@ -145,7 +160,54 @@ class Incoming(MediaStreamTrack):
         if not frames:
             return None
         frame: av.VideoFrame = frames[-1]
-        ahead = (packet.timestamp - self._last) % WRAP
-        self._last += ahead if ahead < WRAP // 2 else ahead - WRAP
+        self._last = unwrapped(packet.timestamp, self._last)
         frame.pts, frame.time_base = self._last, Fraction(1, CLOCK_HZ)
         return frame
+
+
+class IncomingSound(MediaStreamTrack):
+    """The sound that comes, decoded."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._packets: asyncio.Queue[Packet | None] = asyncio.Queue(UNREAD)
+        self._decoder = OpusDecoder()
+        self._last = self._count = 0
+        self._since = 0.0
+
+    def put(self, packet: Packet) -> None:
+        if (now := time.monotonic()) - self._since >= 1.0:
+            self._since, self._count = now, 0
+        self._count += 1
+        if self._count > SOUNDS_A_SECOND:
+            return
+        if self._packets.full():
+            self._packets.get_nowait()
+        self._packets.put_nowait(packet)
+
+    async def recv(self) -> av.AudioFrame:
+        while self.readyState == "live" and (packet := await self._packets.get()) is not None:
+            self._last = unwrapped(packet.timestamp, self._last)
+            try:
+                frames = self._decoder.decode(JitterFrame(packet.data, self._last * OPUS_HZ // CLOCK_HZ))
+            except av.FFmpegError:
+                continue
+            for frame in frames:  # one packet is one frame
+                assert isinstance(frame, av.AudioFrame)
+                return frame
+        self.stop()
+        raise MediaStreamError
+
+    def stop(self) -> None:
+        super().stop()
+        if self._packets.full():
+            self._packets.get_nowait()
+        self._packets.put_nowait(None)
+
+
+def unwrapped(timestamp: int, last: int) -> int:
+    """A time of 32 bits, as near as can be to the last one."""
+    ahead = (timestamp - last) % WRAP
+    return last + (ahead if ahead < WRAP // 2 else ahead - WRAP)

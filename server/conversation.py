@@ -84,8 +84,8 @@ class Conversation:
                 self._send(Answer(await self._publisher.answer(sdp)))
             case Candidate():
                 await self._publisher.add_candidate(message)
-            case Media(codec):
-                await self._take_over(codec)
+            case Media(codec, sound):
+                await self._take_over(codec, sound)
             case LivekitJoin():
                 await self._join(message)
 
@@ -125,7 +125,7 @@ class Conversation:
     def hear(self, data: bytes) -> None:
         """A binary message.  Raises: ValueError."""
         if self._media is None:
-            raise ValueError('binary messages are pictures, and come after {"type": "media"}; all others are JSON text')
+            raise ValueError('binary messages are media, and come after {"type": "media"}; all others are JSON text')
         self._media.hear(data)
 
     def close(self, lost: bool) -> None:
@@ -140,13 +140,13 @@ class Conversation:
         if lost:
             self._node.returning.keep(self._hint, self.visit)
 
-    async def _take_over(self, codec: str) -> None:
-        """The WebSocket carries the pictures too from now on."""
+    async def _take_over(self, codec: str, sound: bool) -> None:
+        """The WebSocket carries the media too from now on."""
         if self._media is not None:
             self._media.close()
         await self._publisher.close()
-        self._media = SocketMedia(self._socket, self._session, codec)
-        self._send(MediaAck(codec))
+        self._media = SocketMedia(self._socket, self._session, codec, sound)
+        self._send(MediaAck(codec, sound))
 
     async def _join(self, message: LivekitJoin) -> None:
         if self._room is not None:

@@ -7,29 +7,17 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import av
-from aiortc.codecs.opus import OpusEncoder
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from reverie.client.opus import AHEAD_S, OPUS_HZ, Encoder, Opus
 from reverie.server.timing import SourceClock, seconds
 
 BACKLOG = 50  # frames that a listener may leave unread: 1 s of 20 ms frames
 KEPT = 500  # frames that a recording may leave unread: 10 s
-OPUS_HZ = 48_000
-AHEAD_S = 312 / OPUS_HZ  # Opus encoders look so far ahead: what is decoded is older than its time says (RFC 7845, 4.2)
 
 Heard = tuple[float, av.AudioFrame]  # when it was taken (monotonic, as the picture), and the frame
-
-
-@dataclass(frozen=True, slots=True)
-class Opus:
-    """20 ms of sound, encoded once for all listeners."""
-
-    payloads: list[bytes]  # of its one RTP packet
-    timestamp: int  # RTP, 48 kHz: the source's time of the first sample that is decoded from it
 
 
 class Ear(MediaStreamTrack):
@@ -76,14 +64,19 @@ class Sound:
 
     def __init__(self) -> None:
         self.delay_s = 0.0  # of the picture, as the session measures it
-        self.live = False  # whether there is a source
+        self._sources = 0
         self.clock = SourceClock()
         self._ears: set[Ear] = set()
         self._keeping: list[deque[Heard]] = []
 
+    @property
+    def live(self) -> bool:
+        """Whether there is a source."""
+        return self._sources > 0
+
     async def feed(self, track: MediaStreamTrack) -> None:
         """Until the source ends."""
-        loop, self.clock, self.live = asyncio.get_running_loop(), SourceClock(), True
+        loop, self.clock, self._sources = asyncio.get_running_loop(), SourceClock(), self._sources + 1
         held: asyncio.Queue[tuple[float, av.AudioFrame, list[Opus]]] = asyncio.Queue()
         releasing = asyncio.create_task(self._release(held))
         encoder: Encoder | None = None
@@ -102,7 +95,7 @@ class Sound:
             await held.join()
         finally:
             releasing.cancel()
-            self.live = False
+            self._sources -= 1
 
     async def _release(self, held: asyncio.Queue[tuple[float, av.AudioFrame, list[Opus]]]) -> None:
         """To the listeners, when its picture is shown."""
@@ -135,16 +128,3 @@ class Sound:
     def close(self) -> None:
         for ear in tuple(self._ears):
             ear.stop()
-
-
-class Encoder:
-    """Opus for all listeners.  One thread at a time may call it."""
-
-    def __init__(self) -> None:
-        self._opus = OpusEncoder()
-
-    def encode(self, frame: av.AudioFrame) -> list[Opus]:
-        """Of 20 ms each, whatever length the frames have."""
-        parts: list[Any] = self._opus.resampler.resample(frame)
-        packets = [packet for part in parts for packet in self._opus.codec.encode(part)]
-        return [Opus([bytes(packet)], packet.pts) for packet in packets]

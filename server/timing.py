@@ -36,6 +36,10 @@ class SourceClock:
         """As `arrived`, for a frame that came before; 0 if none ever came."""
         return 0.0 if self._offset is None else source_s + self._offset
 
+    def source_s(self, taken: float) -> float:
+        """What the source's own clock said when something was taken elsewhere; the other way round than `time`."""
+        return taken - (self._offset or 0.0)
+
 
 class Lag:
     """How far the picture that goes out lies behind the one that came in, as sound should follow it.

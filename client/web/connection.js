@@ -80,7 +80,7 @@ export class Connection {
     this.hooks.state("live", "Live");
   }
 
-  /** The pictures go over the WebSocket: a firewall lets no UDP through. */
+  /** Pictures and sound go over the WebSocket: a firewall lets no UDP through. */
   async overSocket() {
     clearTimeout(this.patience);
     if (this.over || this.connected) return;
@@ -111,7 +111,10 @@ export class Connection {
       this.patience = setTimeout(() => this.overSocket(), ICE_PATIENCE_MS);
       return this.peer.setRemoteDescription(message);
     }
-    if (message.type === "media_ack") return this.flows();
+    if (message.type === "media_ack") {
+      this.over?.agreed(message.sound);
+      return this.flows();
+    }
     if (message.type === "nodes") {
       const others = message.urls.map((each) => new URL("/", each).href).filter((each) => each !== this.nodes[0]);
       this.nodes = [this.nodes[0], ...others];
@@ -131,9 +134,16 @@ export class Connection {
 
   /** Another camera or microphone, without a new connection where the kinds of tracks stay. */
   async replace(media) {
-    this.media = media;
-    if (this.over) return this.over.replace(media);
     const kinds = (tracks) => tracks.map((track) => track.kind).sort().join();
+    const before = this.media;
+    this.media = media;
+    if (this.over && !media.getAudioTracks().length && !before.getAudioTracks().length) return this.over.replace(media);
+    if (this.over) {
+      this.over.close();
+      this.over = null;
+      this.connected = false;
+      return this.overSocket();
+    }
     if (kinds(media.getTracks()) !== kinds(this.peer.getSenders().map((sender) => sender.track).filter(Boolean))) {
       this.hangUp();
       return this.open();

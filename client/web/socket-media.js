@@ -1,9 +1,12 @@
-// Pictures over the control WebSocket, where UDP is closed: WebCodecs here, PyAV there; packets as in client/socket_media.py.
+// Media over the control WebSocket, where UDP is closed: WebCodecs here, PyAV there; packets as in client/socket_media.py.
 
-const [PICTURE, RECEIVED, KEYFRAME] = [0, 1, 2];
+import { SocketSound } from "./socket-sound.js";
+
+const [PICTURE, RECEIVED, KEYFRAME, SOUND] = [0, 1, 2, 3];
 const HEADER = 8; // bytes
 const CLOCK = 90; // ticks of a picture's time in a millisecond
 const WINDOW = 8; // pictures on their way; a browser that hides a page pauses them
+const STUCK_MS = 1000; // that a picture is on its way, and sound is left out
 const KEY_EVERY = 300;
 const START = 2_000_000;
 const [FLOOR, CEILING] = [100_000, 4_000_000]; // bits per second
@@ -24,7 +27,7 @@ async function agreed(width, height) {
   return undefined;
 }
 
-/** A camera's pictures out, the session's back as the stream of a canvas; sound stays here. */
+/** Camera and microphone out, the session's picture, of a canvas, and its sound back as a stream. */
 export class SocketMedia {
   /** `send` takes text and ArrayBuffers.  Rejects where the browser cannot. */
   static async open(media, send) {
@@ -34,7 +37,10 @@ export class SocketMedia {
     await film.play();
     const kind = await agreed(film.videoWidth & ~1, film.videoHeight & ~1);
     if (!kind) throw new Error("this browser cannot send video without WebRTC, which a firewall blocks here");
-    return new SocketMedia(film, kind, send);
+    const opened = new SocketMedia(film, kind, send);
+    opened.sound = await SocketSound.open(media.getAudioTracks()[0], (time, bytes) => opened.sounds(time, bytes));
+    opened.begin();
+    return opened;
   }
 
   constructor(film, kind, send) {
@@ -44,8 +50,17 @@ export class SocketMedia {
     this.stream = this.canvas.captureStream();
     this.encoder = new VideoEncoder({ output: (chunk) => this.encoded(chunk), error: () => this.close() });
     this.newDecoder();
-    send(JSON.stringify({ type: "media", codec: kind.name }));
-    film.requestVideoFrameCallback(() => this.took());
+  }
+
+  begin() {
+    this.sound?.stream.getTracks().forEach((track) => this.stream.addTrack(track));
+    this.send(JSON.stringify({ type: "media", codec: this.kind.name, sound: Boolean(this.sound) }));
+    this.film.requestVideoFrameCallback(() => this.took());
+  }
+
+  /** The server takes media now; a node of an older version takes no sound. */
+  agreed(sound) {
+    this.sounding = sound === true;
   }
 
   newDecoder() {
@@ -81,6 +96,14 @@ export class SocketMedia {
     this.say(PICTURE, time, chunk.type === "key", data);
   }
 
+  sounds(at, bytes) {
+    const [oldest] = this.waiting.values();
+    if (!this.sounding || performance.now() - oldest > STUCK_MS) return;
+    const data = new Uint8Array(HEADER + bytes.length);
+    data.set(bytes, HEADER);
+    this.say(SOUND, Math.round(at * CLOCK) >>> 0, false, data);
+  }
+
   say(kind, time = 0, key = false, data = new Uint8Array(HEADER)) {
     const view = new DataView(data.buffer);
     view.setUint8(0, kind);
@@ -95,6 +118,7 @@ export class SocketMedia {
     const [kind, key, time] = [view.getUint8(0), view.getUint8(1) === 1, view.getUint32(4)];
     if (kind === KEYFRAME) this.wanted = true;
     if (kind === RECEIVED) this.received(time);
+    if (kind === SOUND) this.sound?.hear(since(time), new Uint8Array(buffer, HEADER));
     if (kind !== PICTURE) return;
     if (this.fresh && !key) {
       this.say(KEYFRAME);
@@ -127,12 +151,18 @@ export class SocketMedia {
   }
 
   show(frame) {
+    this.say(RECEIVED, frame.timestamp);
+    const wait = this.sound?.wait(since(frame.timestamp)) ?? 0;
+    if (wait < 1) return this.draw(frame);
+    return setTimeout(() => this.draw(frame), wait);
+  }
+
+  draw(frame) {
     const { displayWidth: width, displayHeight: height, timestamp } = frame;
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     this.context.drawImage(frame, 0, 0);
     frame.close();
-    this.say(RECEIVED, timestamp);
-    this.age = ((Math.round(performance.now() * CLOCK) >>> 0) - timestamp) / CLOCK; // ms, from camera to canvas
+    this.age = since(timestamp);
   }
 
   replace(media) {
@@ -144,5 +174,11 @@ export class SocketMedia {
     this.closed = true;
     for (const each of [this.encoder, this.decoder]) if (each.state !== "closed") each.close();
     this.film.srcObject = null;
+    this.sound?.close();
   }
+}
+
+/** ms from a time of a camera's picture, or beside it, until now. */
+function since(time) {
+  return ((Math.round(performance.now() * CLOCK) - time) | 0) / CLOCK;
 }

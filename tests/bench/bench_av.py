@@ -2,7 +2,8 @@
 
 `offset_ms` is beep minus flash where they come out (positive: the sound is late), less what they were apart going in; the
 goal is 40 either way.  `sdk`: a Python client's own camera and microphone.  `whip_whep`: published by WHIP, watched by
-WHEP.  `browser`: Chromium, by the same eye and ear on both ends.  No look at all, and the toy model.
+WHEP.  `browser`: Chromium, by the same eye and ear on both ends.  `_socket`: over the WebSocket instead of WebRTC.  No
+look at all, and the toy model.
 """
 
 from __future__ import annotations
@@ -19,15 +20,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from environment import environment, table
+from rig.av_browser import of_page
 from rig.browser import launch
-from rig.flash import Beeps, Flashes, loudness, offsets_ms, onsets
+from rig.flash import Beeps, Flashes, loudness, of_visit, offsets_ms, onsets
 from rig.node import Node, serve
 from rig.whip import call
 
-from reverie.client import connect
-
 SECONDS, SETTLE_S = 20, 4.0  # the sound approaches the picture's delay by 1 ms a frame
-SCRIPT = Path(__file__).resolve().parents[1] / "rig" / "av_browser.js"
 Levels = list[tuple[float, float]]
 
 
@@ -39,27 +38,13 @@ def row(way: str, prompt: str, offsets: list[float]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def sdk(node: Node, prompt: str, media: str) -> list[float]:
+    return await of_visit(node.url, prompt, SECONDS, SETTLE_S, media=media)
+
+
 def apart(began: float, pictures: Levels, levels: Levels, prompt: str) -> list[float]:
     seen = [(at, 255 - level if prompt else level) for at, level in pictures if at - began > SETTLE_S]
     return offsets_ms(onsets(seen, 128), onsets([each for each in levels if each[0] - began > SETTLE_S - 0.1], 0.1))
-
-
-async def sdk(node: Node, prompt: str) -> list[float]:
-    began, pictures, levels = time.monotonic(), [], []  # type: float, Levels, Levels
-    async with connect(node.url, Flashes(began), prompt, microphone=Beeps(began), timeout_s=60) as session:
-
-        async def hear() -> None:
-            while True:
-                frame = await session.sound.get()
-                levels.extend(loudness(time.monotonic(), frame))
-
-        hearing = asyncio.create_task(hear())
-        async for frame in session:
-            pictures.append((time.monotonic(), float(frame.image.mean())))
-            if time.monotonic() - began > SECONDS:
-                break
-        hearing.cancel()
-    return apart(began, pictures, levels, prompt)
 
 
 async def whip_whep(node: Node, prompt: str) -> list[float]:
@@ -82,17 +67,13 @@ async def whip_whep(node: Node, prompt: str) -> list[float]:
     return apart(began, pictures, levels, prompt)
 
 
-def browser(node: Node, prompt: str) -> list[float]:
+def browser(node: Node, prompt: str, over_socket: bool) -> list[float]:
     with launch() as chromium:
         page = chromium.new_page()
         page.goto(node.url)
-        page.mouse.click(5, 5)  # sound needs a gesture
-        told = page.evaluate(SCRIPT.read_text(), {"seconds": SECONDS, "prompt": prompt})
-    sent, got = told["sent"], told["got"]
-    print(f"Chromium, {prompt or 'no look'}: {told['told']}", file=sys.stderr)
-    went = statistics.median(offsets_ms([at / 1000 for at in sent["flashes"]], [at / 1000 for at in sent["beeps"]]))
-    late = [at / 1000 for at in got["flashes"] if at > got["flashes"][0] + 1000 * SETTLE_S]
-    return [each - went for each in offsets_ms(late, [at / 1000 for at in got["beeps"]])]
+        offsets, told = of_page(page, prompt, SECONDS, SETTLE_S, over_socket)
+    print(f"Chromium, {prompt or 'no look'}: {told}", file=sys.stderr)
+    return offsets
 
 
 def main() -> None:
@@ -102,9 +83,11 @@ def main() -> None:
     rows = []
     with serve("toy") as node:
         for prompt in ("", "invert"):
-            rows.append(row("sdk", prompt, asyncio.run(sdk(node, prompt))))
+            rows.append(row("sdk", prompt, asyncio.run(sdk(node, prompt, "webrtc"))))
+            rows.append(row("sdk_socket", prompt, asyncio.run(sdk(node, prompt, "websocket"))))
             rows.append(row("whip_whep", prompt, asyncio.run(whip_whep(node, prompt))))
-            rows.append(row("browser", prompt, browser(node, prompt)))
+            rows.append(row("browser", prompt, browser(node, prompt, False)))
+            rows.append(row("browser_socket", prompt, browser(node, prompt, True)))
     print(table(rows))
     print(json.dumps({"bench": "av", "environment": environment(), "rows": rows}))
 

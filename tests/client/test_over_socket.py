@@ -1,11 +1,13 @@
-"""Pictures over the WebSocket from Python: chosen, after ICE has failed, and after it took too long."""
+"""Media over the WebSocket from Python: chosen, after ICE has failed, and after it took too long."""
 
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
 from rig.closed import serve_without_udp
+from rig.flash import of_visit
 from rig.node import Node
 
 import reverie.client as reverie
@@ -41,6 +43,14 @@ async def test_looks_and_figures_are_the_same_as_by_webrtc(toy: Any) -> None:
         await session.set_prompt("")
         await until(session, CAMERA)
         assert goes_over_socket(session) and session.stats().received > 0
+
+
+@pytest.mark.parametrize("prompt", ["", "invert"])
+async def test_a_flash_and_its_beep_come_back_together(toy: Any, prompt: str) -> None:
+    """As by WebRTC (tests/server/test_sound.py): 40 ms apart at most."""
+    apart = await of_visit(toy.url, prompt, 6.5, 1.5, media="websocket")
+    assert len(apart) >= 3
+    assert abs(median(apart)) <= 40, apart
 
 
 async def test_where_udp_is_closed_the_pictures_take_the_other_way_by_themselves(closed: Node) -> None:

@@ -1,7 +1,7 @@
 // In a page of the server: flashes and beeps are sent as camera and microphone, and looked and listened for in what comes back.
 // Gives the lists sent and got: {flashes, beeps}, ms of performance.now(), both by the same eye and ear: what these add, or the
-// card, is in both.  And what Chromium says of its buffers: {jitter, apart}, ms.
-async ({ seconds, prompt }) => {
+// card, is in both.  And what Chromium says of its buffers: {jitter, apart}, ms.  With `socket` all go over the WebSocket.
+async ({ seconds, prompt, socket: overSocket }) => {
   const sound = new AudioContext({ latencyHint: "interactive", sampleRate: 48000 });
   await sound.resume();
   const sent = { flashes: [], beeps: [] }, got = { flashes: [], beeps: [] };
@@ -69,25 +69,40 @@ async ({ seconds, prompt }) => {
     if (track.kind === "audio") listen(track, got.beeps);
   };
   const socket = new WebSocket(new URL("v1/stream", location.href).href.replace("http", "ws"));
+  socket.binaryType = "arraybuffer";
   await new Promise((open) => { socket.onopen = open; });
+  let over = null;
   socket.onmessage = ({ data }) => {
+    if (data instanceof ArrayBuffer) return over.hear(data);
     const message = JSON.parse(data);
     if (message.type === "answer") peer.setRemoteDescription(message);
+    if (message.type === "media_ack") over.agreed(message.sound);
   };
   socket.send(JSON.stringify(prompt ? { type: "prompt", prompt } : { type: "set_image" }));
-  await peer.setLocalDescription();
-  await new Promise((done) => { if (peer.iceGatheringState === "complete") done(); peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && done(); });
-  socket.send(JSON.stringify({ type: "offer", sdp: peer.localDescription.sdp }));
+  if (overSocket) {
+    const { SocketMedia } = await import("/web/socket-media.js");
+    over = await SocketMedia.open(media, (data) => socket.send(data));
+    over.stream.getTracks().forEach((track) => peer.ontrack({ track }));
+  } else {
+    await peer.setLocalDescription();
+    await new Promise((done) => { if (peer.iceGatheringState === "complete") done(); peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && done(); });
+    socket.send(JSON.stringify({ type: "offer", sdp: peer.localDescription.sdp }));
+  }
   await new Promise((done) => setTimeout(done, 1000 * (seconds + 3)));
-  const inbound = Object.fromEntries([...(await peer.getStats()).values()].filter((each) => each.type === "inbound-rtp").map((each) => [each.kind, each]));
-  const waited = (each) => 1000 * each.jitterBufferDelay / each.jitterBufferEmittedCount;
-  const told = {
-    jitter: { audio: waited(inbound.audio), video: waited(inbound.video) },
-    apart: inbound.video.estimatedPlayoutTimestamp - inbound.audio.estimatedPlayoutTimestamp,
-  };
+  const told = over ? { delay: over.sound.delay, pictures: over.sound.pictures } : await buffers();
   tick = 1e9;
   peer.close();
+  over?.close();
   socket.close();
   await sound.close();
   return { sent, got, told };
+
+  async function buffers() {
+    const inbound = Object.fromEntries([...(await peer.getStats()).values()].filter((each) => each.type === "inbound-rtp").map((each) => [each.kind, each]));
+    const waited = (each) => 1000 * each.jitterBufferDelay / each.jitterBufferEmittedCount;
+    return {
+      jitter: { audio: waited(inbound.audio), video: waited(inbound.video) },
+      apart: inbound.video.estimatedPlayoutTimestamp - inbound.audio.estimatedPlayoutTimestamp,
+    };
+  }
 }

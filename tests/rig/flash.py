@@ -10,10 +10,13 @@ import asyncio
 import time
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import av
 import numpy as np
 from aiortc.mediastreams import MediaStreamTrack
+
+from reverie.client import connect
 
 RATE, FRAME = 48_000, 960
 EVERY_S, LENGTH_S = 1.0, 0.1
@@ -74,6 +77,30 @@ def loudness(at: float, frame: av.AudioFrame) -> list[tuple[float, float]]:
 def offsets_ms(flashes: list[float], beeps: list[float]) -> list[float]:
     """Beep minus flash, for each flash; positive is late sound."""
     return [1000 * min((beep - flash for beep in beeps), key=abs) for flash in flashes if beeps]
+
+
+async def of_visit(url: str, prompt: str, seconds: float, settled_s: float, **how: Any) -> list[float]:
+    """`offsets_ms` of what comes back to the SDK, by when it does.
+
+    Args: settled_s: at the beginning, which do not count.  how: as `connect` takes it.
+    """
+    began, pictures, levels = time.monotonic(), [], []  # type: float, list[tuple[float, float]], list[tuple[float, float]]
+
+    async def hear(session: Any) -> None:
+        while True:
+            frame = await session.sound.get()
+            levels.extend(loudness(time.monotonic(), frame))
+
+    async with connect(url, Flashes(began), prompt, microphone=Beeps(began), timeout_s=60, **how) as session:
+        hearing = asyncio.create_task(hear(session))
+        async for frame in session:
+            pictures.append((time.monotonic(), float(frame.image.mean())))
+            if time.monotonic() - began > seconds:
+                break
+        hearing.cancel()
+    seen = [(at, 255 - level if prompt else level) for at, level in pictures if at - began > settled_s]
+    heard = [each for each in levels if each[0] - began > settled_s - LENGTH_S]
+    return offsets_ms(onsets(seen, 128), onsets(heard, 0.1))
 
 
 def of_file(path: str) -> list[float]:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
@@ -14,11 +15,9 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from rig.flash import Beeps as RealBeeps
-from rig.flash import Flashes, loudness, offsets_ms, onsets
+from rig.flash import of_visit
 
-from reverie.client import connect
-from reverie.server.sound import BACKLOG, Encoder, Sound
+from reverie.server.sound import BACKLOG, Sound
 
 
 class Beeps(MediaStreamTrack):
@@ -61,24 +60,23 @@ async def test_opus_is_encoded_once_for_all_and_keeps_the_times_of_the_source() 
     assert isinstance(await ears[2].recv(), av.AudioFrame)
 
 
-def test_a_long_frame_becomes_packets_of_20_ms_with_a_time_each() -> None:
-    frame = av.AudioFrame("s16", "stereo", 2880)
-    frame.pts, frame.sample_rate, frame.time_base = 48_000, 48_000, Fraction(1, 48_000)
-    for plane in frame.planes:
-        plane.update(bytes(plane.buffer_size))
-    encoder = Encoder()
-    made = encoder.encode(frame)
-    frame.pts += 2880
-    made += encoder.encode(frame)
-    assert [each.timestamp + 312 - 48_000 for each in made] == [960 * n for n in range(len(made))]
-    assert len(made) >= 5
-
-
 async def test_a_listener_that_sleeps_loses_the_oldest() -> None:
     sound = Sound()
     ear = sound.listen()
     await sound.feed(Beeps(BACKLOG + 10))
     assert (await ear.recv()).pts == 11 * 960
+
+
+async def test_there_is_a_source_while_another_one_takes_over() -> None:
+    sound = Sound()
+    sound.delay_s = 0.05  # so that the first is still being played when the second has begun
+    first, second = asyncio.create_task(sound.feed(Beeps(2))), asyncio.create_task(sound.feed(Beeps(50, 0.02)))
+    await first
+    assert sound.live
+    second.cancel()
+    with suppress(asyncio.CancelledError):
+        await second
+    assert not sound.live
 
 
 async def test_closing_ends_who_waits() -> None:
@@ -107,21 +105,6 @@ async def test_sound_is_held_back_as_long_as_the_picture_takes() -> None:
 @pytest.mark.parametrize("prompt", ["", "invert"])
 async def test_a_flash_and_its_beep_come_back_together(server: Any, prompt: str) -> None:
     """By when they reach a client of ours, through the whole server: 40 ms apart at most, as DESIGN.md measures."""
-    began, pictures, levels = time.monotonic(), [], []
-
-    async def hear(session: Any) -> None:
-        while True:
-            frame = await session.sound.get()
-            levels.extend(loudness(time.monotonic(), frame))
-
-    async with connect(server.url, Flashes(began), prompt, microphone=RealBeeps(began)) as session:
-        hearing = asyncio.create_task(hear(session))
-        async for frame in session:
-            pictures.append((time.monotonic(), float(frame.image.mean())))
-            if time.monotonic() - began > 6.5:
-                break
-        hearing.cancel()
-    seen = [(at, 255 - level if prompt else level) for at, level in pictures if at - began > 1.5]
-    apart = offsets_ms(onsets(seen, 128), onsets([each for each in levels if each[0] - began > 1.4], 0.1))
+    apart = await of_visit(server.url, prompt, 6.5, 1.5)
     assert len(apart) >= 3
     assert abs(median(apart)) <= 40, apart

@@ -27,6 +27,13 @@ def test_a_source_that_starts_anew_is_placed_anew() -> None:
     assert clock.arrived(JUMP_S / 2, 6.0 + JUMP_S / 2) == pytest.approx(6.0 + JUMP_S / 2)
 
 
+def test_a_moment_has_its_time_by_the_sources_clock() -> None:
+    clock = SourceClock()
+    assert clock.source_s(7.0) == 7.0
+    taken = clock.arrived(500.0, 100.0)
+    assert clock.source_s(taken + 0.25) == pytest.approx(500.25)
+
+
 def test_before_any_frame_there_is_no_time() -> None:
     assert SourceClock().time(3.0) == 0.0
 

@@ -14,8 +14,10 @@ FORBIDS = re.compile(r"(^|[-_ ])nc($|[-_ ])|non-?commercial|research", re.IGNORE
 def of(folder: Path) -> str:
     """The licence as the folder's README names it, else as the catalogue does."""
     readme = folder / "README.md"
-    head = re.match(r"---\n(.*?)\n---", readme.read_text(errors="replace"), re.S) if readme.is_file() else None
-    named = dict(re.findall(r"^(license|license_name):\s*['\"]?([^\s'\"#]+)", head[1], re.M)) if head else {}
+    text = readme.read_text("utf-8-sig", errors="replace") if readme.is_file() else ""
+    head = re.match(r"---\n(.*?)\n---", text, re.S)
+    entry = r"^(license|license_name):\s*(?:- +|\[ *)?['\"]?([^\s'\"#\],]+)"
+    named = dict(re.findall(entry, head[1], re.M)) if head else {}
     if found := named.get("license_name") or named.get("license"):
         return str(found)
     known = catalogue.known(folder.name.replace("--", "/"))

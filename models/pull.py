@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -45,7 +47,7 @@ def pull(name: str, source: str, folder: Path, told: Told = lambda *_: None) -> 
         folder: of all models.  What was begun there is gone on with.
     Returns: the model's folder.  One that is there already is checked against its checksums.
     Raises: ValueError on a bad name, a checksum that differs, or a model that is not served; FileNotFoundError,
-        OSError if it cannot be had.
+        OSError if it cannot be had, or another command is fetching it.
     """
     if not re.fullmatch(catalogue.NAME, name):
         raise ValueError(f"{name[:80]!r} is no name of a model: a name, or owner/name as the hub has it")
@@ -56,6 +58,31 @@ def pull(name: str, source: str, folder: Path, told: Told = lambda *_: None) -> 
     pieces = sorted(_pieces(name, source), key=lambda piece: piece.place != INDEX)  # what it is comes first
     part = done.with_name(f"{done.name}.part")
     part.mkdir(parents=True, exist_ok=True)
+    with _alone(part):
+        _fetch(pieces, part, told)
+        part.rename(done)
+    return done
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[None]:
+    """Raises: OSError while another command writes there."""
+    folder = os.open(part, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise OSError(f"another command is fetching {_name(part)}; this one would only disturb it") from None
+    finally:
+        os.close(folder)
+
+
+def _name(part: Path) -> str:
+    return part.name.removesuffix(".part").replace("--", "/")
+
+
+def _fetch(pieces: list[Piece], part: Path, told: Told) -> None:
+    """All of them, checked."""
     _room(pieces, part)
     sizes = [piece.file.size for piece in pieces]
     digests, before, whole = {}, 0, 0 if None in sizes else sum(size or 0 for size in sizes)
@@ -67,8 +94,6 @@ def pull(name: str, source: str, folder: Path, told: Told = lambda *_: None) -> 
     if (part / INDEX).is_file():
         folders.check(part)
     (part / hub.SUMS).write_text("".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())))
-    part.rename(done)
-    return done
 
 
 def _streamed(part: Path) -> None:

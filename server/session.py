@@ -225,7 +225,12 @@ class Session:
         return hand_over
 
     async def _enhance(self, prompt: str, wish: int) -> None:
-        if rich := await self._reader.enhance(prompt, wish):
+        try:
+            rich = await self._reader.enhance(prompt, wish)
+        except (ValueError, OSError, RuntimeError) as error:  # of an LLM that cannot go on
+            log.warning("the LLM made no richer prompt: %s", error)
+            return
+        if rich:
             self._apply(replace(self._look, name=rich, blend=blend(rich)))
             self._send(PromptEnhanced(rich))
 

@@ -95,15 +95,21 @@ def _check(name: str, part: str, module: Any, layers: dict[str, Delta]) -> None:
             raise ValueError(f"LoRA {name} is of another model: {part}.{layer} is {tuple(weight.shape)}, not {made}")
 
 
+Worn = tuple[tuple[str, float, int], ...]  # names, scales and which reading of the file
+
+
 class Loras:
-    """The LoRAs of a model's folder, read when they are first asked for."""
+    """The LoRAs of a model's folder, read when they are first asked for, and again when a file is another.
+
+    What was read stays known to those who wear it, also when its file is gone.
+    """
 
     def __init__(self, folder: Path, pipeline: Any) -> None:
         self._folder, self._pipeline = folder / FOLDER, pipeline
-        self._known: dict[str, tuple[float, Deltas]] = {}
+        self._known: dict[str, tuple[float, int, Deltas]] = {}  # when it was written, which reading, what it says
         self._lock = threading.Lock()
         self._plain: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
-        self._worn: dict[str, Named] = dict.fromkeys(PARTS, ())
+        self._worn: dict[str, Worn] = dict.fromkeys(PARTS, ())
 
     def names(self) -> list[str]:
         return sorted(file.stem.lower() for file in self._folder.glob("*.safetensors"))
@@ -111,32 +117,40 @@ class Loras:
     def check(self, wanted: Named) -> None:
         """Reads them.  Raises: ValueError if one is not there or cannot be used."""
         for name, _ in wanted:
-            self._deltas(name)
+            self._read(name)
 
-    def of(self, part: str, wanted: Named) -> Named:
+    def of(self, part: str, wanted: Named) -> Worn:
         """Those that change a part of the model."""
-        return tuple((name, scale) for name, scale in wanted if part in self._deltas(name))
+        known = ((name, scale, self._found(name)) for name, scale in wanted)
+        return tuple((name, scale, reading) for name, scale, (_, reading, deltas) in known if part in deltas)
 
-    def _deltas(self, name: str) -> Deltas:
+    def _found(self, name: str) -> tuple[float, int, Deltas]:
+        if name not in self._known:
+            self._read(name)
+        return self._known[name]
+
+    def _read(self, name: str) -> None:
         file = next((f for f in self._folder.glob("*.safetensors") if f.stem.lower() == name), None)
         if file is None:
             known = ", ".join(self.names()) or "none"
             raise ValueError(f"there is no LoRA {name!r}; the model's folder {FOLDER} has {known}")
         with self._lock:
             written = file.stat().st_mtime
-            if name not in self._known or self._known[name][0] != written:
-                self._known[name] = written, read(file, self._pipeline)
-            return self._known[name][1]
+            before, reading, _ = self._known.get(name, (None, 0, None))
+            if before != written:
+                self._known[name] = written, reading + 1, read(file, self._pipeline)
 
     @torch.no_grad()
     def wear(self, part: str, wanted: Named) -> None:
         """From now on, these on one part of the model; by the thread alone that runs the part."""
-        if self._worn[part] == wanted:
+        known = {name: self._found(name) for name, _ in wanted}
+        worn = tuple((name, scale, known[name][1]) for name, scale in wanted)
+        if self._worn[part] == worn:
             return
         module, plain = getattr(self._pipeline, part), self._plain[part]
         deltas: dict[str, list[tuple[float, Delta]]] = {}
         for name, scale in wanted:
-            for layer, delta in self._deltas(name).get(part, {}).items():
+            for layer, delta in known[name][2].get(part, {}).items():
                 deltas.setdefault(layer, []).append((scale, delta))
         for layer in {*plain, *deltas}:
             weight = module.get_submodule(layer).weight
@@ -146,7 +160,7 @@ class Loras:
                 weight.copy_(before + torch.stack(added).sum(0))
             else:
                 weight.copy_(before)
-        self._worn[part] = wanted
+        self._worn[part] = worn
 
 
 def fuse(file: Path, pipeline: Any) -> None:

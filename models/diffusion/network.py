@@ -21,7 +21,7 @@ from reverie.models.diffusion import wish as wishes
 from reverie.models.diffusion.ask import Named
 from reverie.models.diffusion.compiled import blocks, compiled, in_place, layout
 from reverie.models.diffusion.control import Controls
-from reverie.models.diffusion.lora import Loras
+from reverie.models.diffusion.lora import Loras, Worn
 from reverie.models.diffusion.packed import pack
 from reverie.models.diffusion.reference import Reference
 from reverie.models.diffusion.sizes import LCM_STEPS
@@ -107,7 +107,7 @@ class ImageModel:
             in_place(half, device)
         self._scale = _guidance_embedding(pipeline)
         self.writer = Writer(llm)
-        self._words: OrderedDict[tuple[str, Named], Words] = OrderedDict()
+        self._words: OrderedDict[tuple[str, Worn], Words] = OrderedDict()
         self._lock = threading.Lock()
 
     def stream(self) -> ImageStream:
@@ -149,11 +149,12 @@ class ImageModel:
     def words(self, prompt: str, loras: Named = ()) -> Words:
         """What the text encoders say of a prompt; that of the last prompts is kept."""
         encoders = [part for part in ("text_encoder", "text_encoder_2") if getattr(self.pipeline, part, None)]
-        key = normal(prompt), tuple(dict.fromkeys(each for part in encoders for each in self.loras.of(part, loras)))
+        worn = dict.fromkeys(each for part in encoders for each in self.loras.of(part, loras))
+        key = normal(prompt), tuple(worn)
         with self._lock:
             if key not in self._words:
                 for part in encoders:
-                    self.loras.wear(part, key[1])
+                    self.loras.wear(part, tuple((name, scale) for name, scale, _ in worn))
                 answer = self.pipeline.encode_prompt(
                     key[0], device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
                 )

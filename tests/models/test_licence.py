@@ -32,6 +32,9 @@ def test_the_readme_of_a_folder_counts_before_the_catalogue(tmp_path: Path) -> N
     (folder / "README.md").write_text("---\ntags: [x]\nlicense: other\nlicense_name: 'my-nc'\n---\nlicense: mit\n")
     assert licence.of(folder) == "my-nc"
     assert "my-nc: it may not be used commercially" in licence.notice(str(folder))
+    for listed in ("license:\n- cc-by-nc-4.0\n- mit", "license: [cc-by-nc-4.0]", "license:\n  - 'cc-by-nc-4.0'"):
+        (folder / "README.md").write_text(f"\ufeff---\n{listed}\nlicense_link: LICENSE\n---\n")
+        assert licence.of(folder) == "cc-by-nc-4.0", listed
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
     assert licence.notice(str(folder)) == ""
 

@@ -171,6 +171,18 @@ def test_a_second_command_goes_on_too(served: Hub, tmp_path: Path, monkeypatch: 
     assert ("bytes=12345-" in {span for _, span in again}) and not any("README" in path for path, _ in again)
 
 
+def test_two_commands_at_once_do_not_disturb_each_other(served: Hub, tmp_path: Path) -> None:
+    second: list[str] = []
+
+    def told(*_: object) -> None:
+        if not second:
+            with pytest.raises(OSError, match="another command is fetching owner/fox") as refused:
+                pull("owner/fox", served.url, tmp_path)
+            second.append(str(refused.value))
+
+    assert files(pulling.pull("owner/fox", served.url, tmp_path, told)) == WANTED and second
+
+
 def test_a_wrong_checksum_is_refused_and_the_file_removed(served: Hub, tmp_path: Path) -> None:
     for spoilt in ("model_index.json", "model.safetensors"):
         served.spoilt = spoilt

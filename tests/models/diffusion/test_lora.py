@@ -1,5 +1,6 @@
 """LoRAs against diffusers' own way, which is PEFT."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -77,6 +78,28 @@ def test_sessions_with_other_loras_do_not_hear_of_each_other(folder: Path) -> No
         alone.start(look)
         assert np.abs(alone.step(clip()[:1])[0].astype(int) - shown[n]).max() <= 1
     assert not np.array_equal(shown[0], shown[1]) and not np.array_equal(shown[1], shown[2])
+
+
+def test_another_file_of_the_name_is_taken_up_and_one_that_is_gone_is_worn_on(folder: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(folder, tmp_path / "own"))
+    file, model = own / "loras" / "Ink.safetensors", load(own, "cpu")
+    stream, other = model.stream(), model.stream()
+    stream.start("fox <lora:ink:0.8>")
+    first = stream.step(clip()[:1])
+    shutil.copy(own / "loras" / "oil.safetensors", file)
+    os.utime(file, (1e9, 1e9))
+    other.start("fox <lora:ink:0.8>")
+    second = other.step(clip()[:1])
+    assert not np.array_equal(first, second)
+    file.unlink()
+    other.start("fox")
+    both = dict(model.step_many([stream, other], [clip()[0]] * 2))
+    again = load(folder, "cpu").stream()
+    again.start("fox <lora:oil:0.8>")
+    assert np.array_equal(second, again.step(clip()[:1])) and not isinstance(both[0], Exception)
+    assert not np.array_equal(both[0], both[1])
+    with pytest.raises(ValueError, match="no LoRA 'ink'"):
+        other.start("fox <lora:ink:0.8>")
 
 
 def test_what_is_not_there_or_of_another_model_is_one_sentence(folder: Path, tmp_path: Path) -> None:

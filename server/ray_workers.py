@@ -17,6 +17,7 @@ from reverie.server.shards import Shard, Shop, WorkerDied
 
 T = TypeVar("T")
 AHEAD = 2400  # instants of a file, ten minutes, that may wait for the one who writes
+DEATHS = 3  # of a worker at one place of a file; Ray may tell of one twice
 
 
 class RayWorker:
@@ -63,14 +64,14 @@ class Looker:
 
 
 class RayLookers:
-    """Actors that read footage: one file each at a time, given back in order."""
+    """Actors that read footage: one file each at a time, given back in order.  One that dies goes on where it was."""
 
     def __init__(self, address: str, count: int, source: str, segmenter: Path) -> None:
         """Raises: ValueError if Ray is not there or count is below 0; 0 is as many as fit."""
         if count < 0:
             raise ValueError(f"workers must be 0 or more, got {count}")
         self._ray = ray_cluster.connect(address)
-        actor = self._ray.remote(Looker).options(**needs("cpu"))
+        actor = self._ray.remote(Looker).options(max_restarts=-1, **needs("cpu"))
         self._actors = [actor.remote(source, segmenter) for _ in range(count or ray_cluster.room(self._ray, "cpu"))]
 
     def __call__(self, due: Iterator[Due]) -> Iterator[tuple[Due, Iterator[Look]]]:
@@ -78,23 +79,36 @@ class RayLookers:
         while True:
             while idle and (file := next(due, None)) is not None:
                 actor = idle.popleft()
-                look = actor.look.options(num_returns="streaming", _generator_backpressure_num_objects=AHEAD)
-                running.append((file, actor, look.remote(file.path.resolve(), file.begin_s)))
+                running.append((file, actor, self._look(actor, file.path, file.begin_s)))
             if not running:
                 return
             file, actor, stream = running.popleft()
-            yield file, self._seen(file, stream)
+            yield file, self._seen(file, actor, stream)
             idle.append(actor)
 
     def close(self) -> None:
         for actor in self._actors:
             self._ray.kill(actor)
 
-    def _seen(self, file: Due, stream: Any) -> Iterator[Look]:
-        try:
-            for each in stream:
-                yield self._ray.get(each)
-        except self._ray.exceptions.RayActorError:
-            raise ChildProcessError(
-                f"the worker died at {file.path.name}; what is done stays done: run it again"
-            ) from None
+    def _look(self, actor: Any, path: Path, begin_s: float) -> Any:
+        look = actor.look.options(num_returns="streaming", _generator_backpressure_num_objects=AHEAD)
+        return look.remote(path.resolve(), begin_s)
+
+    def _seen(self, file: Due, actor: Any, stream: Any) -> Iterator[Look]:
+        begin_s, deaths = file.begin_s, 0
+        while True:
+            try:
+                for each in stream:
+                    look: Look = self._ray.get(each)
+                    if look.windows:
+                        begin_s, deaths = look.windows[-1][0].end, 0
+                    yield look
+                return
+            except self._ray.exceptions.RayActorError:
+                deaths += 1
+            if deaths == DEATHS:
+                raise ChildProcessError(
+                    f"the worker died again and again at {file.path.name}, {begin_s:.0f} s; what is done stays done: "
+                    "move the file away or give workers more memory, and run it again"
+                )
+            stream = self._look(actor, file.path, begin_s)

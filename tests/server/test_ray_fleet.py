@@ -18,6 +18,7 @@ from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import websockets
 
@@ -183,6 +184,41 @@ def test_a_folder_is_indexed_on_ray_once_and_a_damaged_file_is_counted(
         reports.append(json.loads(next(line for line in told.lines if line.startswith("{"))))
     assert (reports[0]["read"], reports[0]["damaged"], reports[0]["known"]) == (2, 1, 0) and reports[0]["moments"] >= 2
     assert reports[1] == {"read": 0, "known": 3, "damaged": 0, "moments": 0}
+
+
+def kill_readers(process: subprocess.Popen[str], most: int) -> int:
+    """Ends workers that read a file, one after another, so many at most; how many were ended."""
+    killed = set[int]()
+    while process.poll() is None:
+        for each in psutil.process_iter(["cmdline"]):
+            if (
+                len(killed) < most
+                and each.pid not in killed
+                and (each.info["cmdline"] or [""])[0] == "ray::Looker.look"
+            ):
+                killed.add(each.pid)
+                each.kill()
+        time.sleep(0.005)
+    return len(killed)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("deaths", [1, 3])
+def test_a_worker_that_dies_goes_on_and_one_that_always_does_ends_the_run_with_a_sentence(
+    ray: str, make_clip: Any, tmp_path: Path, deaths: int
+) -> None:
+    make_clip("a.mp4")
+    index = ["-m", "reverie.server", "index", str(tmp_path), "--ray", ray, "--workers", "1", "--json"]
+    told = start(*index, REVERIE_DATA=str(tmp_path / "data"))
+    killed = kill_readers(told.process, deaths)
+    if deaths == 1:
+        assert told.wait() == 0, told.lines
+        report = json.loads(next(line for line in told.lines if line.startswith("{")))
+        assert killed == 1 and report["read"] == 1 and report["moments"] >= 1
+    else:
+        assert told.wait() == 2 and killed > 1
+        assert any("the worker died again and again at a.mp4" in line for line in told.lines), told.lines
+        assert not any("Traceback" in line for line in told.lines)
 
 
 class Room:

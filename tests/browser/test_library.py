@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
+from rig.browser import until
 from rig.node import Node, serve
 
 from reverie.models.search import space
@@ -53,10 +54,10 @@ def test_moments_are_listed_opened_compared_and_deleted(node: Node, browser: Bro
     expect(cards).to_have_count(3)
     expect(cards.first).to_contain_text("moment 2")
     mean = "i => {const c = new OffscreenCanvas(1, 1).getContext('2d'); c.drawImage(i, 0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]}"
-    page.wait_for_function("document.querySelector('#moments img').naturalWidth > 0")
+    until(page, "document.querySelector('#moments img').naturalWidth > 0", limit_s=90)
     assert abs(page.locator("#moments img").first.evaluate(mean)[2] - 200) < 12
     page.check("#show-before")
-    page.wait_for_function("document.querySelector('#moments img').src.includes('/source/')")
+    until(page, "document.querySelector('#moments img').src.includes('/source/')", limit_s=90)
     page.screenshot(path=tmp_path / "library.png")
     cards.first.click()
     expect(page.locator("#stage img")).to_have_count(2)
